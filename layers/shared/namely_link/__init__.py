@@ -1,0 +1,1 @@
+"""namely-link: finds out whether a Namely credential works before keeping it."""
