@@ -61,7 +61,13 @@ class Client:
         host, _, port = self.simulator.address.partition(":")
         raw = socket.create_connection((host, int(port)), timeout=5)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return (context or self.trust()).wrap_socket(raw, server_hostname=f"{subdomain}.namely.com")
+        try:
+            return (context or self.trust()).wrap_socket(
+                raw, server_hostname=f"{subdomain}.namely.com"
+            )
+        except OSError:
+            raw.close()
+            raise
 
     def ask_within(
         self, subdomain: str, path: str, token: str | None, seconds: float
@@ -75,16 +81,17 @@ class Client:
                 connection = self.connect(subdomain)
                 sockets.append(connection)
                 bearer = f"Authorization: Bearer {token}\r\n" if token else ""
-                connection.sendall(
-                    f"GET /api/v1/{path} HTTP/1.1\r\nHost: {subdomain}.namely.com\r\n"
-                    f"Accept: application/json\r\n{bearer}\r\n".encode()
-                )
                 response = http.client.HTTPResponse(connection)
-                response.begin()
-                body = response.read(MAX_BODY)
-                if len(body) < MAX_BODY and (response.length or 0) == 0:
-                    kind = response.headers.get("Content-Type", "")
-                    answer.append((response.status, kind, body))
+                with connection, contextlib.closing(response):
+                    connection.sendall(
+                        f"GET /api/v1/{path} HTTP/1.1\r\nHost: {subdomain}.namely.com\r\n"
+                        f"Accept: application/json\r\n{bearer}\r\n".encode()
+                    )
+                    response.begin()
+                    body = response.read(MAX_BODY)
+                    if len(body) < MAX_BODY and (response.length or 0) == 0:
+                        kind = response.headers.get("Content-Type", "")
+                        answer.append((response.status, kind, body))
 
         thread = threading.Thread(target=converse, daemon=True)
         thread.start()
