@@ -1,0 +1,182 @@
+"""The adapter over urllib3 against the simulator: real TLS, real sockets, every state of Namely."""
+
+import socket
+import ssl
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from urllib3 import HTTPHeaderDict
+
+from namely_link import namely as adapter
+from namely_link.credentials import parse_credential
+from namely_link.model import Subdomain, Token
+from namely_link.namely import NamelyApi
+from namely_link.probe import (
+    ME,
+    SITE,
+    Accepted,
+    Answer,
+    Failure,
+    Questions,
+    may_send_token,
+)
+from namely_link.problems import SENTENCES
+from simulator import Simulator
+from simulator.catalogue import credentials
+
+SLOW = 3.0
+"""Seconds that a probe may take in these tests."""
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    with Simulator() as running:
+        yield running
+
+
+def api_of(simulator: Simulator) -> NamelyApi:
+    host, _, port = simulator.address.partition(":")
+    return NamelyApi(connect_to=(host, int(port)), ca_bundle=simulator.ca_pem)
+
+
+@pytest.fixture(scope="module")
+def api(simulator: Simulator):
+    with api_of(simulator) as made:
+        yield made
+
+
+def together(*calls):
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [future.result() for future in [pool.submit(call) for call in calls]]
+
+
+def outcome(api: NamelyApi, subdomain: str, token: str) -> str:
+    """Give the code that a link would answer with, or `linked`."""
+    credential = parse_credential(subdomain, token)
+    questions = Questions(namely=api, together=together, negative_control=True)
+    deadline = time.monotonic() + SLOW
+    verdict = questions.site(credential.subdomain, deadline)
+    if may_send_token(verdict):
+        verdict, _ = questions.credential(credential, verdict, deadline)
+    return "linked" if isinstance(verdict, Accepted) else SENTENCES[verdict.reason].code
+
+
+@pytest.mark.parametrize("name", [one.name for one in credentials()])
+def test_every_credential_of_the_simulator_gives_what_it_promises(
+    api: NamelyApi, simulator: Simulator, name: str
+) -> None:
+    credential = simulator.credential(name)
+    started = time.monotonic()
+    assert outcome(api, credential.subdomain, credential.token) == credential.expect
+    assert time.monotonic() - started < SLOW + 2
+
+
+@pytest.mark.parametrize("name", ["unknown-html", "unknown-redirect", "another-permalink"])
+def test_a_refuted_site_never_sees_the_token(
+    api: NamelyApi, simulator: Simulator, name: str
+) -> None:
+    credential = simulator.credential(name)
+    simulator.clear_requests()
+    assert outcome(api, credential.subdomain, credential.token) == "site_not_found"
+    assert simulator.requests
+    assert not any(request.bearer for request in simulator.requests)
+
+
+def test_without_the_simulators_ca_its_certificate_is_refused(simulator: Simulator) -> None:
+    host, _, port = simulator.address.partition(":")
+    with NamelyApi(connect_to=(host, int(port))) as api:
+        assert api.get(Subdomain("acme"), SITE, None, time.monotonic() + 5) is Failure.UNREACHABLE
+
+
+def test_an_answer_is_parsed(api: NamelyApi) -> None:
+    answer = api.get(Subdomain("acme"), SITE, None, time.monotonic() + 5)
+    assert isinstance(answer, Answer)
+    assert (answer.status, answer.body["permalink"]) == (200, "acme")
+
+
+def test_a_deadline_that_has_passed_is_a_time_out(api: NamelyApi) -> None:
+    answer = api.get(Subdomain("acme"), SITE, None, time.monotonic() - 1)
+    assert answer in {Failure.TIMEOUT, Failure.UNREACHABLE}
+
+
+def test_nobody_listening_is_unreachable() -> None:
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        with NamelyApi(connect_to=unheard.getsockname()) as api:
+            answer = api.get(Subdomain("acme"), ME, Token("t" * 64), time.monotonic() + 5)
+    assert answer is Failure.UNREACHABLE
+
+
+SPECIAL = [
+    "127.0.0.1",
+    "10.0.0.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "0.0.0.0",  # noqa: S104 - an address that must be refused, nothing binds to it
+    "224.0.0.1",
+    "::1",
+    "fe80::1",
+    "fd00::1",
+    "::ffff:127.0.0.1",
+]
+
+
+@pytest.mark.parametrize("address", SPECIAL)
+def test_a_special_address_is_refused_after_resolution(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda *_args, **_options: [(family, socket.SOCK_STREAM, 6, "", (address, 443))],
+    )
+    dialled: list[object] = []
+    monkeypatch.setattr(socket, "create_connection", lambda *args, **_options: dialled.append(args))
+    with NamelyApi() as api:
+        answer = api.get(Subdomain("acme"), SITE, None, time.monotonic() + 5)
+    assert (answer, dialled) == (Failure.UNREACHABLE, [])
+
+
+def test_a_public_address_is_dialled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda *_args, **_options: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("8.8.8.8", 443))],
+    )
+    assert adapter._public_addresses("acme.namely.com", 443) == ["8.8.8.8"]
+
+
+@pytest.mark.parametrize(
+    ("number", "failure"),
+    [(socket.EAI_NONAME, Failure.NO_DNS), (socket.EAI_AGAIN, Failure.UNREACHABLE)],
+)
+def test_only_a_name_that_does_not_exist_is_told_apart(
+    monkeypatch: pytest.MonkeyPatch, number: int, failure: Failure
+) -> None:
+    def resolve(*_args: object, **_options: object) -> None:
+        raise socket.gaierror(number, "no answer")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with NamelyApi() as api:
+        assert api.get(Subdomain("acme"), SITE, None, time.monotonic() + 5) is failure
+
+
+def test_tls_is_verified_by_default() -> None:
+    with NamelyApi() as api:
+        context = api._pools.connection_pool_kw["ssl_context"]
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+
+
+def test_a_connection_is_kept_for_the_next_question(simulator: Simulator) -> None:
+    with api_of(simulator) as api:
+        for _ in range(3):
+            assert isinstance(api.get(Subdomain("acme"), SITE, None, time.monotonic() + 5), Answer)
+        pool = api._pools.connection_from_url("https://acme.namely.com")
+        assert pool.num_connections == 1
+
+
+def test_a_refusal_with_a_broken_body_is_still_a_refusal() -> None:
+    headers = HTTPHeaderDict({"Content-Type": "application/json"})
+    assert adapter._read(401, headers, b"{") == Answer(401, is_json=False)
