@@ -1,0 +1,128 @@
+"""Secrets Manager: the only module that knows it, and the only place where tokens rest.
+
+A version's id is the id of the attempt that wrote it: Secrets Manager's ClientRequestToken, which
+makes a repeated write harmless.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from namely_link.model import SecretVersion
+from namely_link.problems import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+    from namely_link.model import Credential
+
+CANDIDATE: Final = "NAMELY_LINK_CANDIDATE"
+"""Label of a version that is not committed. A stray AWSPENDING would block RotateSecret."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretsManagerVault:
+    """Writes secrets under one prefix and one KMS key."""
+
+    client: SecretsManagerClient
+    prefix: str
+    key_arn: str
+
+    def name(self, account_id: str) -> str:
+        """Return the name of an account's secret; it is never used for another account."""
+        return f"{self.prefix}{account_id}"
+
+    def create(
+        self, *, name: str, credential: Credential, attempt_id: str, tags: Mapping[str, str]
+    ) -> SecretVersion:
+        """Create an account's secret, or add a candidate to what an earlier attempt left.
+
+        Raises:
+            StorageError: the secret may or may not be there; its name stands in the pending row.
+        """
+        try:
+            made = self.client.create_secret(
+                Name=name,
+                ClientRequestToken=attempt_id,
+                KmsKeyId=self.key_arn,
+                SecretString=_document(credential),
+                Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+            )
+        except self.client.exceptions.ResourceExistsException:
+            return self.put_candidate(name=name, credential=credential, attempt_id=attempt_id)
+        except (ClientError, BotoCoreError) as error:
+            raise _translated("CreateSecret", error) from None
+        return SecretVersion(made["ARN"], made["VersionId"])
+
+    def put_candidate(self, *, name: str, credential: Credential, attempt_id: str) -> SecretVersion:
+        """Add a version beside the one that serves.
+
+        Raises:
+            StorageError: the version may or may not be there; nobody reads it.
+        """
+        try:
+            put = self.client.put_secret_value(
+                SecretId=name,
+                ClientRequestToken=attempt_id,
+                SecretString=_document(credential),
+                VersionStages=[CANDIDATE],
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise _translated("PutSecretValue", error) from None
+        return SecretVersion(put["ARN"], put["VersionId"])
+
+    def promote(self, version: SecretVersion, *, previous: SecretVersion) -> None:
+        """Make a committed candidate the current version; doing it again changes nothing.
+
+        Raises:
+            StorageError: readers are not affected, they pin the version.
+        """
+        try:
+            self.client.update_secret_version_stage(
+                SecretId=version.arn,
+                VersionStage="AWSCURRENT",
+                MoveToVersionId=version.version_id,
+                RemoveFromVersionId=previous.version_id,
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise _translated("UpdateSecretVersionStage", error) from None
+
+    def delete(self, name: str, *, recovery_days: int) -> None:
+        """Schedule a secret for deletion; one that is gone or already scheduled is fine.
+
+        Raises:
+            StorageError: the secret may still be there.
+        """
+        try:
+            self.client.delete_secret(SecretId=name, RecoveryWindowInDays=recovery_days)
+        except (
+            self.client.exceptions.ResourceNotFoundException,
+            self.client.exceptions.InvalidRequestException,
+        ):
+            return
+        except (ClientError, BotoCoreError) as error:
+            raise _translated("DeleteSecret", error) from None
+
+
+def _document(credential: Credential) -> str:
+    return json.dumps(
+        {
+            "subdomain": credential.subdomain.label,
+            "token": credential.token.reveal(),
+            "base_url": credential.subdomain.base_url,
+        }
+    )
+
+
+def _translated(operation: str, error: Exception) -> StorageError:
+    """Name what failed, without the cause: botocore's parameter errors quote the value."""
+    kind = type(error).__name__
+    if isinstance(error, ClientError):
+        kind = error.response["Error"]["Code"]
+    return StorageError(f"{operation}: {kind}")

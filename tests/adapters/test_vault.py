@@ -1,0 +1,123 @@
+"""The vault against moto, which is right about ClientRequestToken."""
+
+import json
+import traceback
+from uuid import uuid4
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from moto import mock_aws
+
+from namely_link.credentials import parse_credential
+from namely_link.model import Credential, SecretVersion
+from namely_link.problems import StorageError
+from namely_link.vault import CANDIDATE, SecretsManagerVault
+
+OLD = parse_credential("acme", "o" * 64)
+NEW = parse_credential("acme", "n" * 64)
+NAME = "stack/namely/acc_1"
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with mock_aws():
+        yield boto3.client("secretsmanager", region_name="eu-central-1")
+
+
+@pytest.fixture
+def vault(client) -> SecretsManagerVault:
+    return SecretsManagerVault(client=client, prefix="stack/namely/", key_arn="alias/aws/test")
+
+
+def create(vault: SecretsManagerVault, credential: Credential = OLD, attempt: str = ""):
+    return vault.create(
+        name=NAME, credential=credential, attempt_id=attempt or str(uuid4()), tags={"owner": "o1"}
+    )
+
+
+def test_the_name_is_the_accounts_own(vault: SecretsManagerVault) -> None:
+    assert vault.name("acc_1") == NAME
+
+
+def test_a_new_secret_holds_the_token_under_the_attempts_id(client, vault) -> None:
+    attempt = str(uuid4())
+    version = create(vault, attempt=attempt)
+    assert version.version_id == attempt
+    stored = client.get_secret_value(SecretId=version.arn, VersionId=attempt)
+    assert json.loads(stored["SecretString"]) == {
+        "subdomain": "acme",
+        "token": "o" * 64,
+        "base_url": "https://acme.namely.com",
+    }
+    described = client.describe_secret(SecretId=NAME)
+    assert described["Tags"] == [{"Key": "owner", "Value": "o1"}]
+    assert described["KmsKeyId"] == "alias/aws/test"
+
+
+def test_a_secret_that_an_earlier_attempt_left_gets_a_candidate(client, vault) -> None:
+    old = create(vault)
+    new = create(vault, NEW)
+    assert new.arn == old.arn
+    stages = client.describe_secret(SecretId=NAME)["VersionIdsToStages"]
+    assert stages == {old.version_id: ["AWSCURRENT"], new.version_id: [CANDIDATE]}
+
+
+def test_the_old_token_serves_until_the_candidate_is_promoted(client, vault) -> None:
+    old = create(vault)
+    new = vault.put_candidate(name=NAME, credential=NEW, attempt_id=str(uuid4()))
+    assert client.describe_secret(SecretId=NAME)["VersionIdsToStages"] == {
+        old.version_id: ["AWSCURRENT"],
+        new.version_id: [CANDIDATE],
+    }
+    vault.promote(new, previous=old)
+    stages = client.describe_secret(SecretId=NAME)["VersionIdsToStages"]
+    assert "AWSCURRENT" in stages[new.version_id]
+    assert "AWSCURRENT" not in stages[old.version_id]
+
+
+def test_a_deleted_secret_can_be_recovered_for_as_long_as_asked(client, vault) -> None:
+    create(vault)
+    vault.delete(NAME, recovery_days=7)
+    described = client.describe_secret(SecretId=NAME)
+    assert (described["DeletedDate"] - described["CreatedDate"]).days in {6, 7}
+
+
+def test_deleting_again_or_what_never_was_is_fine(vault) -> None:
+    create(vault)
+    vault.delete(NAME, recovery_days=7)
+    vault.delete(NAME, recovery_days=7)
+    vault.delete("stack/namely/never", recovery_days=7)
+
+
+@pytest.mark.parametrize(
+    ("operation", "call"),
+    [
+        ("create_secret", create),
+        (
+            "put_secret_value",
+            lambda vault: vault.put_candidate(name=NAME, credential=OLD, attempt_id=str(uuid4())),
+        ),
+        (
+            "update_secret_version_stage",
+            lambda vault: vault.promote(
+                SecretVersion(NAME, "v" * 36), previous=SecretVersion(NAME, "u" * 36)
+            ),
+        ),
+        ("delete_secret", lambda vault: vault.delete(NAME, recovery_days=7)),
+    ],
+)
+def test_a_fault_of_aws_is_translated_without_the_token(client, vault, operation, call) -> None:
+    with Stubber(client) as stub:
+        stub.add_client_error(operation, "InternalServiceError", f"quotes {'o' * 64}")
+        with pytest.raises(StorageError, match="InternalServiceError") as caught:
+            call(vault)
+    assert "o" * 64 not in "".join(traceback.format_exception(caught.value, chain=False))
+    assert caught.value.__suppress_context__
+
+
+def test_a_request_that_never_went_out_is_translated_too(vault) -> None:
+    with pytest.raises(StorageError, match="ParamValidationError"):
+        vault.delete("", recovery_days=7)
