@@ -1,0 +1,413 @@
+"""DynamoDB: the only module that knows it. One table; the account's row is the commit point.
+
+Items: `ACCOUNT#id / ACCOUNT`, `ACCOUNT#id / LEDGER#ulid`, `PAIR#owner#subdomain / PAIR` (at most
+one account that is not unlinked) and `SESSION#id / SESSION`. The outbox is an attribute of the
+account's row: DynamoDB streams keep the order of changes to one item, so events keep it too.
+"""
+
+from __future__ import annotations
+
+import zlib
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from namely_link.model import (
+    Account,
+    AccountWarning,
+    Attempt,
+    ConnectSession,
+    Identity,
+    LedgerEntry,
+    Linked,
+    Owner,
+    SecretVersion,
+    Site,
+    Status,
+    StatusReason,
+    moment,
+    new_id,
+    timestamp,
+)
+from namely_link.problems import ConflictError, Problem, Reason, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+LEASE: Final = timedelta(seconds=35)
+"""How long an attempt may write: longer than a function can run (29 s)."""
+
+SHARDS: Final = 8
+"""Partitions of the index of what is due."""
+
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+
+
+def _item(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: _serialize(value) for key, value in values.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever DynamoDB's types become
+    match value:
+        case dict():
+            return {key: _plain(inner) for key, inner in value.items()}
+        case list():
+            return [_plain(inner) for inner in value]
+        case bool() | str() | None:
+            return value
+        case _:
+            return int(value)
+
+
+def _values(item: dict[str, Any]) -> dict[str, Any]:
+    return {key: _plain(_deserialize(value)) for key, value in item.items()}
+
+
+def _key(pk: str, sk: str) -> dict[str, Any]:
+    return _item({"pk": pk, "sk": sk})
+
+
+def _account_key(account_id: str) -> dict[str, Any]:
+    return _key(f"ACCOUNT#{account_id}", "ACCOUNT")
+
+
+def _pair_key(account: Account) -> dict[str, Any]:
+    return _key(f"PAIR#{account.owner.id}#{account.subdomain}", "PAIR")
+
+
+def _session_key(session_id: str) -> dict[str, Any]:
+    return _key(f"SESSION#{session_id}", "SESSION")
+
+
+def _row(account: Account, *, due_at: str) -> dict[str, Any]:
+    values = asdict(account)
+    owner = values.pop("owner")
+    return _item(
+        values
+        | {
+            "pk": f"ACCOUNT#{account.id}",
+            "sk": "ACCOUNT",
+            "listing": "account",
+            "owner_id": owner["id"],
+            "owner_name": owner["name"],
+            "warnings": list(values["warnings"]),
+            "status_reasons": list(values["status_reasons"]),
+            "due_shard": str(zlib.crc32(account.id.encode()) % SHARDS),
+            "due_at": due_at,
+        }
+    )
+
+
+def _account(item: dict[str, Any]) -> Account:
+    values = _values(item)
+    identity, secret, attempt = (values.get(key) for key in ("identity", "secret", "attempt"))
+    same = {
+        key: values[key]
+        for key in (
+            *("id", "subdomain", "secret_name", "created_at", "revision", "type", "capabilities"),
+            *("token_hint", "token_expires_by", "label", "metadata", "linked_at", "checked_at"),
+            *("next_check_at", "recoverable_until", "unpromoted"),
+        )
+    }
+    return Account(
+        **same,
+        owner=Owner(values["owner_id"], values["owner_name"]),
+        status=Status(values["status"]),
+        site=Site(**values["site"]),
+        identity=Identity(**identity) if identity else None,
+        visible_people=values.get("visible_people"),
+        warnings=tuple(AccountWarning(one) for one in values["warnings"]),
+        status_reasons=tuple(StatusReason(**one) for one in values["status_reasons"]),
+        secret=SecretVersion(**secret) if secret else None,
+        attempt=Attempt(**attempt) if attempt else None,
+    )
+
+
+def _session(item: dict[str, Any]) -> ConnectSession:
+    values = _values(item)
+    for key in ("pk", "sk", "ttl"):
+        values.pop(key)
+    owner, linked = Owner(**values.pop("owner")), values.pop("linked", None)
+    return ConnectSession(**values, owner=owner, linked=Linked(**linked) if linked else None)
+
+
+class _ConditionError(Exception):
+    """A condition of the write did not hold."""
+
+
+@contextmanager
+def _translated(operation: str) -> Iterator[None]:
+    """Let no exception of botocore past this module.
+
+    A cancelled transaction is a failed condition unless one of its reasons says otherwise.
+    """
+    try:
+        yield
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        reasons = {one.get("Code") for one in error.response.get("CancellationReasons", [])}
+        if code == "ConditionalCheckFailedException" or "ConditionalCheckFailed" in reasons:
+            raise _ConditionError(operation) from error
+        msg = f"{operation}: {code}"
+        raise StorageError(msg) from error
+    except BotoCoreError as error:
+        msg = f"{operation}: {type(error).__name__}"
+        raise StorageError(msg) from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class DynamoDbRegistry:
+    """Reads and writes the one table."""
+
+    client: DynamoDBClient
+    table: str
+
+    def create_session(self, session: ConnectSession) -> None:
+        """Keep a session until a day after it expires, so that late comers learn why."""
+        values = asdict(session)
+        ttl = int((moment(session.expires_at) + timedelta(days=1)).timestamp())
+        keys = {"pk": f"SESSION#{session.id}", "sk": "SESSION", "ttl": ttl}
+        with _translated("PutItem"):
+            self.client.put_item(TableName=self.table, Item=_item(values | keys))
+
+    def session(self, session_id: str) -> ConnectSession | None:
+        """Read a session, consistently."""
+        item = self._get(_session_key(session_id))
+        return _session(item) if item else None
+
+    def claim(self, session_id: str, *, now: datetime) -> ConnectSession:
+        """Take one attempt of an open session; return a used one as it is.
+
+        Raises:
+            Problem: unauthorized, session_expired, session_used (revoked), attempts_exhausted.
+            StorageError: an attempt may have been taken.
+        """
+        try:
+            with _translated("UpdateItem"):
+                answer = self.client.update_item(
+                    TableName=self.table,
+                    Key=_session_key(session_id),
+                    UpdateExpression="SET attempts_left = attempts_left - :one",
+                    ConditionExpression=(
+                        "#s = :open AND attempts_left > :zero AND expires_at > :now"
+                    ),
+                    ExpressionAttributeNames={"#s": "state"},
+                    ExpressionAttributeValues=_item(
+                        {":one": 1, ":zero": 0, ":open": "open", ":now": timestamp(now)}
+                    ),
+                    ReturnValues="ALL_NEW",
+                )
+        except _ConditionError:
+            return _refused_session(self.session(session_id), now)
+        return _session(answer["Attributes"])
+
+    def account(self, account_id: str) -> Account | None:
+        """Read an account, consistently."""
+        item = self._get(_account_key(account_id))
+        return _account(item) if item else None
+
+    def begin(self, account: Account, *, attempt: Attempt, now: datetime) -> Account:
+        """Write the pending row of a new pair, or start an attempt on the account it has.
+
+        Raises:
+            Problem: conflict, where another attempt may still write.
+            StorageError: the row may have been written.
+        """
+        due_at = timestamp(now + LEASE * 2)
+        pending = replace(account, attempt=attempt)
+        pair = _pair_key(account)
+        found = self._get(pair)
+        if found is None:
+            try:
+                with _translated("TransactWriteItems"):
+                    self.client.transact_write_items(
+                        TransactItems=[
+                            self._put(
+                                pair | _item({"account_id": account.id}), "attribute_not_exists(pk)"
+                            ),
+                            self._put(_row(pending, due_at=due_at), "attribute_not_exists(pk)"),
+                        ],
+                        ClientRequestToken=attempt.id,
+                    )
+            except _ConditionError as error:
+                raise Problem(Reason.CONFLICT, retry_after=2) from error
+            return pending
+        existing = self.account(_values(found)["account_id"])
+        if existing is None:
+            msg = "a pair names no account"
+            raise StorageError(msg)
+        before = existing.attempt
+        if before and not before.released and moment(before.at) + LEASE > now:
+            raise Problem(Reason.CONFLICT, retry_after=2)
+        try:
+            with _translated("UpdateItem"):
+                self.client.update_item(
+                    TableName=self.table,
+                    Key=_account_key(existing.id),
+                    UpdateExpression="SET attempt = :attempt, due_at = :due",
+                    ConditionExpression="attempt = :before" if before else _NO_ATTEMPT,
+                    ExpressionAttributeValues=_item(
+                        {":attempt": asdict(attempt), ":due": due_at}
+                        | ({":before": asdict(before)} if before else {})
+                    ),
+                )
+        except _ConditionError as error:
+            raise Problem(Reason.CONFLICT, retry_after=2) from error
+        return replace(existing, attempt=attempt)
+
+    def abandon(self, account: Account, *, attempt_id: str, secret_written: bool) -> None:
+        """End an attempt that will not commit; another attempt that has taken over is left alone.
+
+        A pending row goes with its pair, unless a secret may hang on it: then it is released, for
+        the next attempt to adopt. A linked account serves on as before.
+
+        Raises:
+            StorageError: the attempt is over once its lease is.
+        """
+        mine = _item({":mine": attempt_id})
+        key = _account_key(account.id)
+        try:
+            if account.revision:
+                with _translated("UpdateItem"):
+                    self.client.update_item(
+                        TableName=self.table,
+                        Key=key,
+                        UpdateExpression="SET due_at = :due REMOVE attempt",
+                        ConditionExpression="attempt.id = :mine",
+                        ExpressionAttributeValues=mine | _item({":due": account.next_check_at}),
+                    )
+            elif secret_written:
+                with _translated("UpdateItem"):
+                    self.client.update_item(
+                        TableName=self.table,
+                        Key=key,
+                        UpdateExpression="SET attempt.released = :yes",
+                        ConditionExpression="attempt.id = :mine",
+                        ExpressionAttributeValues=mine | _item({":yes": True}),
+                    )
+            else:
+                with _translated("TransactWriteItems"):
+                    self.client.transact_write_items(
+                        TransactItems=[
+                            {
+                                "Delete": {
+                                    "TableName": self.table,
+                                    "Key": key,
+                                    "ConditionExpression": "attempt.id = :mine",
+                                    "ExpressionAttributeValues": mine,
+                                }
+                            },
+                            {"Delete": {"TableName": self.table, "Key": _pair_key(account)}},
+                        ]
+                    )
+        except _ConditionError:
+            return
+
+    def commit(
+        self,
+        account: Account,
+        *,
+        attempt_id: str,
+        session_id: str,
+        linked: Linked | None,
+        event: dict[str, str],
+        entry: LedgerEntry,
+    ) -> Account:
+        """Commit a link in one transaction and return the account as it now stands.
+
+        Raises:
+            ConflictError: another attempt was faster, or the session was used meanwhile.
+            StorageError: the transaction may have taken effect; read the account to know.
+        """
+        done = replace(account, attempt=None, revision=account.revision + 1)
+        row = _row(done, due_at=done.next_check_at) | _item({"outbox": [event]})
+        committed = self._put(row, "attempt.id = :mine AND revision = :revision")
+        committed["Put"]["ExpressionAttributeValues"] = _item(
+            {":mine": attempt_id, ":revision": account.revision}
+        )
+        ledger = {"pk": f"ACCOUNT#{account.id}", "sk": new_id("LEDGER#")} | asdict(entry)
+        items: list[Any] = [
+            committed,
+            self._put(_item(ledger), "attribute_not_exists(pk)"),
+            {
+                "ConditionCheck": {
+                    "TableName": self.table,
+                    "Key": _pair_key(account),
+                    "ConditionExpression": "account_id = :id",
+                    "ExpressionAttributeValues": _item({":id": account.id}),
+                }
+            },
+        ]
+        if linked:
+            items.append(
+                {
+                    "Update": {
+                        "TableName": self.table,
+                        "Key": _session_key(session_id),
+                        "UpdateExpression": "SET #s = :used, linked = :linked",
+                        "ConditionExpression": "#s = :open",
+                        "ExpressionAttributeNames": {"#s": "state"},
+                        "ExpressionAttributeValues": _item(
+                            {":used": "used", ":open": "open", ":linked": asdict(linked)}
+                        ),
+                    }
+                }
+            )
+        try:
+            with _translated("TransactWriteItems"):
+                self.client.transact_write_items(TransactItems=items)
+        except _ConditionError as error:
+            msg = "another attempt was faster"
+            raise ConflictError(msg) from error
+        return done
+
+    def promoted(self, account: Account) -> None:
+        """Note that the committed version is the current one.
+
+        Raises:
+            StorageError: promoting it once more changes nothing.
+        """
+        try:
+            with _translated("UpdateItem"):
+                self.client.update_item(
+                    TableName=self.table,
+                    Key=_account_key(account.id),
+                    UpdateExpression="SET unpromoted = :no",
+                    ConditionExpression="revision = :revision",
+                    ExpressionAttributeValues=_item({":no": False, ":revision": account.revision}),
+                )
+        except _ConditionError:
+            return
+
+    def _get(self, key: dict[str, Any]) -> dict[str, Any] | None:
+        with _translated("GetItem"):
+            return self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True).get(
+                "Item"
+            )
+
+    def _put(self, item: dict[str, Any], condition: str) -> Any:  # noqa: ANN401 - a TypedDict of stubs
+        return {"Put": {"TableName": self.table, "Item": item, "ConditionExpression": condition}}
+
+
+_NO_ATTEMPT: Final = "attribute_not_exists(attempt)"
+
+
+def _refused_session(session: ConnectSession | None, now: datetime) -> ConnectSession:
+    if session is None:
+        raise Problem(Reason.UNAUTHORIZED)
+    if session.state == "used":
+        return session
+    if session.state == "revoked":
+        raise Problem(Reason.SESSION_USED)
+    if session.expires_at <= timestamp(now):
+        raise Problem(Reason.SESSION_EXPIRED)
+    raise Problem(Reason.ATTEMPTS_EXHAUSTED, attempts_left=0)
