@@ -4,10 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-import boto3
 import pytest
 from botocore.stub import Stubber
-from moto import mock_aws
 
 from namely_link.model import (
     Account,
@@ -38,24 +36,8 @@ EVENT = {"event_id": "e1", "type": "Account Linked"}
 
 
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    with mock_aws():
-        made = boto3.client("dynamodb", region_name="eu-central-1")
-        made.create_table(
-            TableName="table",
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
-        )
-        yield made
+def client(table):
+    return table
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def test_a_secret_that_an_earlier_attempt_left_gets_a_candidate(client, vault) -
     new = create(vault, NEW)
     assert new.arn == old.arn
     stages = client.describe_secret(SecretId=NAME)["VersionIdsToStages"]
-    assert stages == {old.version_id: ["AWSCURRENT"], new.version_id: [CANDIDATE]}
+    assert stages == {old.version_id: ["AWSCURRENT"], new.version_id: [CANDIDATE + new.version_id]}
 
 
 def test_the_old_token_serves_until_the_candidate_is_promoted(client, vault) -> None:
@@ -70,7 +70,7 @@ def test_the_old_token_serves_until_the_candidate_is_promoted(client, vault) -> 
     new = vault.put_candidate(name=NAME, credential=NEW, attempt_id=str(uuid4()))
     assert client.describe_secret(SecretId=NAME)["VersionIdsToStages"] == {
         old.version_id: ["AWSCURRENT"],
-        new.version_id: [CANDIDATE],
+        new.version_id: [CANDIDATE + new.version_id],
     }
     vault.promote(new, previous=old)
     stages = client.describe_secret(SecretId=NAME)["VersionIdsToStages"]

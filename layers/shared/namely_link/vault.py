@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
     from namely_link.model import Credential
 
-CANDIDATE: Final = "NAMELY_LINK_CANDIDATE"
-"""Label of a version that is not committed. A stray AWSPENDING would block RotateSecret."""
+CANDIDATE: Final = "NAMELY_LINK_CANDIDATE_"
+"""Label of a version until it serves, with the attempt's id behind it: a label that all attempts
+shared would be taken from a committed version that is not promoted yet, and a version without any
+label may vanish. A stray AWSPENDING would block RotateSecret."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +73,7 @@ class SecretsManagerVault:
                 SecretId=name,
                 ClientRequestToken=attempt_id,
                 SecretString=_document(credential),
-                VersionStages=[CANDIDATE],
+                VersionStages=[CANDIDATE + attempt_id],
             )
         except (ClientError, BotoCoreError) as error:
             raise _translated("PutSecretValue", error) from None

@@ -1,0 +1,82 @@
+"""What the commands need of the world; adapters and fakes provide it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from namely_link.model import (
+        Account,
+        Attempt,
+        ConnectSession,
+        Credential,
+        LedgerEntry,
+        Linked,
+        SecretVersion,
+    )
+    from namely_link.probe import Questions
+
+
+class Vault(Protocol):
+    """Where tokens rest. Every method but `name` raises StorageError when AWS fails."""
+
+    def name(self, account_id: str) -> str:
+        """Return the name of an account's secret."""
+
+    def create(
+        self, *, name: str, credential: Credential, attempt_id: str, tags: Mapping[str, str]
+    ) -> SecretVersion:
+        """Create an account's secret, or add to what an earlier attempt left."""
+
+    def put_candidate(self, *, name: str, credential: Credential, attempt_id: str) -> SecretVersion:
+        """Add a version that does not serve yet."""
+
+    def promote(self, version: SecretVersion, *, previous: SecretVersion) -> None:
+        """Make a committed candidate the current version."""
+
+
+class Registry(Protocol):
+    """Where everything but tokens rests. Every method raises StorageError when AWS fails."""
+
+    def claim(self, session_id: str, *, now: datetime) -> ConnectSession:
+        """Take one attempt of an open session; raises Problem unless it is open or used."""
+
+    def account(self, account_id: str) -> Account | None:
+        """Read an account, consistently."""
+
+    def begin(self, account: Account, *, attempt: Attempt, now: datetime) -> Account:
+        """Write the pending row, or start an attempt on the pair's account; raises Problem."""
+
+    def abandon(self, account: Account, *, attempt_id: str, secret_written: bool) -> None:
+        """End an attempt that will not commit."""
+
+    def commit(
+        self,
+        account: Account,
+        *,
+        attempt_id: str,
+        session_id: str,
+        linked: Linked | None,
+        event: dict[str, str],
+        entry: LedgerEntry,
+    ) -> Account:
+        """Commit a link in one transaction; raises ConflictError where another was faster."""
+
+    def promoted(self, account: Account) -> None:
+        """Note that the committed version is current."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """Everything that a command touches, injected once."""
+
+    questions: Questions
+    vault: Vault
+    registry: Registry
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    deadline_seconds: float

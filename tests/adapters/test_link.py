@@ -1,0 +1,223 @@
+"""The link command with the real adapters: the simulator over TLS, moto for AWS."""
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from namely_link.credentials import parse_credential
+from namely_link.link import ByOwner, BySession, LinkCommand, LinkedAccount, Tried, link
+from namely_link.model import Actor, ConnectSession, Owner, Status, new_id, timestamp
+from namely_link.namely import NamelyApi
+from namely_link.ports import Ports
+from namely_link.probe import Questions
+from namely_link.problems import Code, Problem, Reason, StorageError
+from namely_link.registry import DynamoDbRegistry
+from namely_link.vault import SecretsManagerVault
+from simulator import Simulator
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+OWNER = Owner("o1", "Owner One")
+OPEN = ConnectSession(
+    id="cs_1",
+    owner=OWNER,
+    state="open",
+    attempts_left=3,
+    created_at=timestamp(NOW),
+    expires_at=timestamp(NOW + timedelta(minutes=30)),
+)
+
+
+def together(*calls):
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [future.result() for future in [pool.submit(call) for call in calls]]
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    with Simulator() as running:
+        yield running
+
+
+@dataclass
+class World:
+    simulator: Simulator
+    table: Any
+    secrets: Any
+    ports: Ports
+
+    def link(self, name: str = "acme", *, session: str = "", **changes: object):
+        known = self.simulator.credential(name)
+        command = LinkCommand(
+            credential=parse_credential(known.subdomain, known.token),
+            permission=BySession(session_id=session, bearer="nls_x")
+            if session
+            else ByOwner(owner=OWNER),
+            actor=Actor(kind="api_key", name="backend"),
+            request_id="r1",
+        )
+        return link(replace(command, **changes), self.ports)
+
+    def problem(self, *args: object, **options: object) -> Problem:
+        with pytest.raises(Problem) as caught:
+            self.link(*args, **options)
+        return caught.value
+
+    def rows(self) -> list[str]:
+        scanned = self.table.scan(TableName="table")["Items"]
+        return sorted(item["sk"]["S"].partition("#")[0] for item in scanned)
+
+    def stored(self, linked: LinkedAccount) -> str:
+        secret = linked.account.secret
+        assert secret
+        value = self.secrets.get_secret_value(SecretId=secret.arn, VersionId=secret.version_id)
+        return json.loads(value["SecretString"])["token"]
+
+
+@pytest.fixture
+def world(simulator: Simulator, table):
+    secrets = boto3.client("secretsmanager", region_name="eu-central-1")
+    host, _, port = simulator.address.partition(":")
+    with NamelyApi(connect_to=(host, int(port)), ca_bundle=simulator.ca_pem) as api:
+        yield World(
+            simulator,
+            table,
+            secrets,
+            Ports(
+                questions=Questions(namely=api, together=together, negative_control=True),
+                vault=SecretsManagerVault(
+                    client=secrets, prefix="stack/namely/", key_arn="alias/aws/test"
+                ),
+                registry=DynamoDbRegistry(client=table, table="table"),
+                now=lambda: NOW,
+                monotonic=time.monotonic,
+                deadline_seconds=5,
+            ),
+        )
+
+
+def fail(
+    monkeypatch: pytest.MonkeyPatch, adapter: type, method: str, *, after: bool = False
+) -> None:
+    real = getattr(adapter, method)
+
+    def failing(self, *args: object, **options: object) -> None:
+        if after:
+            real(self, *args, **options)
+        raise StorageError(method)
+
+    monkeypatch.setattr(adapter, method, failing)
+
+
+def test_an_accepted_credential_is_linked_and_its_token_stored(world: World) -> None:
+    linked = world.link()
+    assert (linked.again, linked.account.status) == (False, Status.ACTIVE)
+    assert world.stored(linked) == world.simulator.credential("acme").token
+    assert world.ports.registry.account(linked.account.id) == linked.account
+    assert linked.account.token_expires_by == "2028-11-23T12:00:00Z"
+
+
+def test_linking_again_keeps_the_account_and_serves_the_new_token(world: World) -> None:
+    first = world.link()
+    again = world.link("acme-second-token")
+    assert (again.account.id, again.again) == (first.account.id, True)
+    assert world.stored(again) == world.simulator.credential("acme-second-token").token
+    stages = world.secrets.describe_secret(SecretId=again.account.secret_name)["VersionIdsToStages"]
+    assert "AWSCURRENT" in stages[again.account.secret.version_id]
+    assert not world.ports.registry.account(first.account.id).unpromoted
+
+
+@pytest.mark.parametrize("name", ["unknown-html", "refused-401-json", "error-500"])
+def test_what_is_not_accepted_leaves_neither_row_nor_secret(world: World, name: str) -> None:
+    assert world.problem(name).code == world.simulator.credential(name).expect
+    assert world.rows() == []
+    assert world.secrets.list_secrets()["SecretList"] == []
+
+
+def test_a_dry_run_tells_what_it_learned_and_stores_nothing(world: World) -> None:
+    tried = world.link(dry_run=True)
+    assert isinstance(tried, Tried)
+    assert tried.receipt.visible_people == 412
+    assert world.rows() == []
+
+
+def test_a_dry_run_of_a_refused_token_is_refused(world: World) -> None:
+    assert world.problem("refused-401-json", dry_run=True).code is Code.TOKEN_REFUSED
+
+
+def test_a_failed_relink_leaves_the_old_token_serving(world: World) -> None:
+    first = world.link()
+    token = world.simulator.credential("acme").token
+    known = parse_credential("acme", "wrong" * 10)
+    assert world.problem(credential=known).code is Code.TOKEN_REFUSED
+    assert world.ports.registry.account(first.account.id) == first.account
+    assert world.stored(first) == token
+
+
+def test_a_session_links_once_and_answers_a_repetition_the_same(world: World) -> None:
+    world.ports.registry.create_session(OPEN)
+    first = world.link(session=OPEN.id)
+    assert world.link(session=OPEN.id) == first
+    assert world.rows().count("ACCOUNT") == 1
+
+
+def test_a_used_session_links_nothing_else(world: World) -> None:
+    world.ports.registry.create_session(OPEN)
+    world.link(session=OPEN.id)
+    assert world.problem("acme-second-token", session=OPEN.id).code is Code.SESSION_USED
+
+
+def test_a_refused_attempt_says_how_many_are_left(world: World) -> None:
+    world.ports.registry.create_session(OPEN)
+    assert world.problem("refused-401-json", session=OPEN.id).attempts_left == 2
+
+
+def test_a_relink_session_holds_to_its_site(world: World) -> None:
+    account = world.link().account
+    world.ports.registry.create_session(replace(OPEN, account_id=account.id))
+    assert world.problem("small-company", session=OPEN.id).reason is Reason.SITE_MISMATCH
+    assert world.link(session=OPEN.id).account.id == account.id
+
+
+def test_a_relink_session_of_an_account_that_is_gone_is_refused(world: World) -> None:
+    world.ports.registry.create_session(replace(OPEN, account_id=new_id("acc_")))
+    assert world.problem(session=OPEN.id).reason is Reason.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("adapter", "method"), [(SecretsManagerVault, "create"), (DynamoDbRegistry, "commit")]
+)
+@pytest.mark.parametrize("after", [False, True])
+def test_a_link_that_failed_half_way_is_finished_by_the_next(
+    world: World, adapter: type, method: str, after: bool
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        fail(patch, adapter, method, after=after)
+        if method == "commit" and after:
+            linked = world.link()  # the answer was lost, but the row tells that it is linked
+        else:
+            assert world.problem().code is Code.STORAGE_UNAVAILABLE
+            linked = None
+    finished = linked or world.link()
+    assert finished.account.status is Status.ACTIVE
+    assert world.stored(finished) == world.simulator.credential("acme").token
+    assert len(world.secrets.list_secrets()["SecretList"]) == 1
+
+
+def test_a_promotion_that_fails_does_not_fail_the_link(world: World, monkeypatch) -> None:
+    world.link()
+    fail(monkeypatch, SecretsManagerVault, "promote")
+    again = world.link("acme-second-token")
+    assert world.stored(again) == world.simulator.credential("acme-second-token").token
+    assert world.ports.registry.account(again.account.id).unpromoted
+
+
+def test_a_session_that_is_used_meanwhile_is_a_conflict(world: World, monkeypatch) -> None:
+    world.ports.registry.create_session(replace(OPEN, state="used"))
+    monkeypatch.setattr(DynamoDbRegistry, "claim", lambda *_args, **_options: OPEN)
+    assert world.problem(session=OPEN.id).code is Code.CONFLICT
