@@ -11,6 +11,7 @@ from namely_link.model import (
     Account,
     AccountWarning,
     Actor,
+    ApiKey,
     Attempt,
     ConnectSession,
     Identity,
@@ -25,7 +26,7 @@ from namely_link.model import (
     timestamp,
 )
 from namely_link.problems import ConflictError, Problem, Reason, StorageError
-from namely_link.registry import LEASE, DynamoDbRegistry
+from namely_link.registry import LEASE, DynamoDbRegistry, Wanted
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 OWNER = Owner("o1", "Owner One")
@@ -283,3 +284,28 @@ def test_a_throttled_call_is_a_fault_of_storage(client, registry) -> None:
 def test_a_call_that_never_went_out_is_a_fault_of_storage(client) -> None:
     with pytest.raises(StorageError, match="ParamValidationError"):
         DynamoDbRegistry(client=client, table="").account("acc_1")
+
+
+def test_a_settled_account_is_due_no_more(client, registry) -> None:
+    done = commit(registry, registry.begin(proposal(), attempt=attempt(), now=NOW))
+    key = {"pk": {"S": f"ACCOUNT#{done.id}"}, "sk": {"S": "ACCOUNT"}}
+    registry.settled(replace(done, revision=7))
+    assert "due_at" in client.get_item(TableName="table", Key=key)["Item"]
+    registry.settled(done)
+    assert "due_at" not in client.get_item(TableName="table", Key=key)["Item"]
+
+
+def test_a_page_that_a_filter_empties_goes_on_until_it_has_looked_long_enough(client) -> None:
+    last = {"id": {"S": "acc_1"}}
+    with Stubber(client) as stub:
+        for _ in range(20):
+            stub.add_response("query", {"Items": [], "LastEvaluatedKey": last})
+        registry = DynamoDbRegistry(client=client, table="table")
+        assert registry.accounts(Wanted(status="error")) == ([], "acc_1")
+
+
+def test_a_key_is_read_as_it_was_written(registry) -> None:
+    key = ApiKey(id="key_1", name="backend", scopes=("read", "link"), created_at=timestamp(NOW))
+    registry.create_key(key)
+    assert registry.key("key_1") == key
+    assert registry.key("key_2") is None

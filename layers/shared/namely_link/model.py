@@ -262,6 +262,10 @@ class ConnectSession:
     created_by: str = ""
     linked: Linked | None = None
 
+    def usable(self, now: datetime) -> bool:
+        """Whether it may still link, attempts aside."""
+        return self.state == "open" and self.expires_at > timestamp(now)
+
 
 @dataclass(frozen=True, kw_only=True)
 class PortalSession:

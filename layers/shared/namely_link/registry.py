@@ -19,6 +19,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from namely_link.model import (
     Account,
     AccountWarning,
+    Actor,
+    ApiKey,
     Attempt,
     ConnectSession,
     Identity,
@@ -44,6 +46,9 @@ if TYPE_CHECKING:
 
 LEASE: Final = timedelta(seconds=35)
 """How long an attempt may write: longer than a function can run (29 s)."""
+
+_MOST_QUERIES: Final = 20
+"""A page with a filter that few match ends short, with a cursor, rather than late."""
 
 SHARDS: Final = 8
 """Partitions of the index of what is due."""
@@ -88,7 +93,7 @@ def _session_key(session_id: str) -> dict[str, Any]:
     return _key(f"SESSION#{session_id}", "SESSION")
 
 
-def _row(account: Account, *, due_at: str) -> dict[str, Any]:
+def _row(account: Account, *, due_at: str | None) -> dict[str, Any]:
     values = asdict(account)
     owner = values.pop("owner")
     return _item(
@@ -101,7 +106,7 @@ def _row(account: Account, *, due_at: str) -> dict[str, Any]:
             "owner_name": owner["name"],
             "warnings": list(values["warnings"]),
             "status_reasons": list(values["status_reasons"]),
-            "due_shard": str(zlib.crc32(account.id.encode()) % SHARDS),
+            "due_shard": str(zlib.crc32(account.id.encode()) % SHARDS) if due_at else None,
             "due_at": due_at,
         }
     )
@@ -135,9 +140,45 @@ def _account(item: dict[str, Any]) -> Account:
 def _session(item: dict[str, Any]) -> ConnectSession:
     values = _values(item)
     for key in ("pk", "sk", "ttl"):
-        values.pop(key)
+        del values[key]
+    prefill = values.pop("prefill")
     owner, linked = Owner(**values.pop("owner")), values.pop("linked", None)
-    return ConnectSession(**values, owner=owner, linked=Linked(**linked) if linked else None)
+    return ConnectSession(
+        **values,
+        subdomain=prefill,
+        owner=owner,
+        linked=Linked(**linked) if linked else None,
+    )
+
+
+def _entry(item: dict[str, Any]) -> LedgerEntry:
+    values = _values(item)
+    return LedgerEntry(
+        at=values["at"],
+        action=values["action"],
+        actor=Actor(**values["actor"]),
+        request_id=values["request_id"],
+        detail=values["detail"],
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which accounts to list."""
+
+    limit: int = 50
+    cursor: str = ""
+    owner_id: str = ""
+    status: str = ""
+    subdomain: str = ""
+
+    def index(self) -> tuple[str, str, str]:
+        """Return the narrowest index, its key and the key's value."""
+        if self.owner_id:
+            return "by_owner", "owner_id", self.owner_id
+        if self.subdomain:
+            return "by_subdomain", "subdomain", self.subdomain
+        return "all_accounts", "listing", "account"
 
 
 class _ConditionError(Exception):
@@ -174,6 +215,8 @@ class DynamoDbRegistry:
     def create_session(self, session: ConnectSession) -> None:
         """Keep a session until a day after it expires, so that late comers learn why."""
         values = asdict(session)
+        # `subdomain` is the key of an index that holds accounts only.
+        values["prefill"] = values.pop("subdomain")
         ttl = int((moment(session.expires_at) + timedelta(days=1)).timestamp())
         keys = {"pk": f"SESSION#{session.id}", "sk": "SESSION", "ttl": ttl}
         with _translated("PutItem"):
@@ -329,15 +372,14 @@ class DynamoDbRegistry:
             StorageError: the transaction may have taken effect; read the account to know.
         """
         done = replace(account, attempt=None, revision=account.revision + 1)
-        row = _row(done, due_at=done.next_check_at) | _item({"outbox": [event]})
-        committed = self._put(row, "attempt.id = :mine AND revision = :revision")
-        committed["Put"]["ExpressionAttributeValues"] = _item(
-            {":mine": attempt_id, ":revision": account.revision}
-        )
-        ledger = {"pk": f"ACCOUNT#{account.id}", "sk": new_id("LEDGER#")} | asdict(entry)
-        items: list[Any] = [
-            committed,
-            self._put(_item(ledger), "attribute_not_exists(pk)"),
+        mine = {
+            "ConditionExpression": "attempt.id = :mine AND revision = :revision",
+            "ExpressionAttributeValues": _item(
+                {":mine": attempt_id, ":revision": account.revision}
+            ),
+        }
+        items = self._commit_items(done, mine, event, entry, due_at=done.next_check_at)
+        items.append(
             {
                 "ConditionCheck": {
                     "TableName": self.table,
@@ -345,8 +387,8 @@ class DynamoDbRegistry:
                     "ConditionExpression": "account_id = :id",
                     "ExpressionAttributeValues": _item({":id": account.id}),
                 }
-            },
-        ]
+            }
+        )
         if linked:
             items.append(
                 {
@@ -362,13 +404,177 @@ class DynamoDbRegistry:
                     }
                 }
             )
+        self._transact(items)
+        return done
+
+    def change(
+        self,
+        account: Account,
+        *,
+        event: dict[str, str],
+        entry: LedgerEntry,
+        due_at: str | None,
+    ) -> Account:
+        """Commit a change that is no link, and return the account as it now stands.
+
+        An account that is `unlinked` by it makes room for another one of its pair.
+
+        Raises:
+            ConflictError: it has changed since it was read, or is being linked.
+            StorageError: the transaction may have taken effect.
+        """
+        done = replace(account, revision=account.revision + 1)
+        unchanged = {
+            "ConditionExpression": f"revision = :revision AND {_NO_ATTEMPT}",
+            "ExpressionAttributeValues": _item({":revision": account.revision}),
+        }
+        items = self._commit_items(done, unchanged, event, entry, due_at=due_at)
+        if done.status is Status.UNLINKED:
+            items.append({"Delete": {"TableName": self.table, "Key": _pair_key(account)}})
+        self._transact(items)
+        return done
+
+    def settled(self, account: Account) -> None:
+        """Note that nothing is left to do for an account.
+
+        Raises:
+            StorageError: it will be looked at again, which is harmless.
+        """
+        try:
+            with _translated("UpdateItem"):
+                self.client.update_item(
+                    TableName=self.table,
+                    Key=_account_key(account.id),
+                    UpdateExpression="REMOVE due_at, due_shard",
+                    ConditionExpression="revision = :revision",
+                    ExpressionAttributeValues=_item({":revision": account.revision}),
+                )
+        except _ConditionError:
+            return
+
+    def accounts(self, wanted: Wanted) -> tuple[list[Account], str]:
+        """Return a page of accounts, newest first, and the cursor of the next ('' at the end).
+
+        Raises:
+            StorageError: DynamoDB failed.
+        """
+        index, name, value = wanted.index()
+        filters = {
+            key: one
+            for key, one in (("#s", wanted.status), ("subdomain", wanted.subdomain))
+            if one and key != name
+        }
+        query: dict[str, Any] = {
+            "TableName": self.table,
+            "IndexName": index,
+            "KeyConditionExpression": f"{name} = :value",
+            "ExpressionAttributeValues": _item(
+                {":value": value} | {f":f{n}": one for n, one in enumerate(filters.values())}
+            ),
+            "ScanIndexForward": False,
+        }
+        if filters:
+            query["FilterExpression"] = " AND ".join(
+                f"{key} = :f{n}" for n, key in enumerate(filters)
+            )
+        if wanted.status:
+            query["ExpressionAttributeNames"] = {"#s": "status"}
+        found: list[Account] = []
+        cursor = wanted.cursor
+        for _ in range(_MOST_QUERIES):
+            if cursor:
+                start = {"pk": f"ACCOUNT#{cursor}", "sk": "ACCOUNT", "id": cursor, name: value}
+                query["ExclusiveStartKey"] = _item(start)
+            with _translated("Query"):
+                answer = self.client.query(**query, Limit=wanted.limit - len(found))
+            found += [_account(item) for item in answer["Items"]]
+            last = answer.get("LastEvaluatedKey")
+            cursor = str(_values(last)["id"]) if last else ""
+            if not cursor or len(found) == wanted.limit:
+                break
+        return found, cursor
+
+    def ledger(self, account_id: str) -> list[LedgerEntry]:
+        """Return the newest hundred entries of an account's ledger, newest first.
+
+        Raises:
+            StorageError: DynamoDB failed.
+        """
+        with _translated("Query"):
+            answer = self.client.query(
+                TableName=self.table,
+                KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
+                ExpressionAttributeValues=_item({":pk": f"ACCOUNT#{account_id}", ":sk": "LEDGER#"}),
+                ScanIndexForward=False,
+                Limit=100,
+            )
+        return [_entry(item) for item in answer["Items"]]
+
+    def revoke_session(self, session_id: str) -> None:
+        """Withdraw an open session; one that is used or gone stays as it is.
+
+        Raises:
+            StorageError: it may still be open.
+        """
+        try:
+            with _translated("UpdateItem"):
+                self.client.update_item(
+                    TableName=self.table,
+                    Key=_session_key(session_id),
+                    UpdateExpression="SET #s = :revoked",
+                    ConditionExpression="#s = :open",
+                    ExpressionAttributeNames={"#s": "state"},
+                    ExpressionAttributeValues=_item({":revoked": "revoked", ":open": "open"}),
+                )
+        except _ConditionError:
+            return
+
+    def create_key(self, key: ApiKey) -> None:
+        """Keep an API key; its bearer is known by its hash only.
+
+        Raises:
+            StorageError: it may have been kept.
+        """
+        item = asdict(key) | {"pk": f"KEY#{key.id}", "sk": "KEY", "scopes": list(key.scopes)}
+        with _translated("PutItem"):
+            self.client.put_item(TableName=self.table, Item=_item(item))
+
+    def key(self, key_id: str) -> ApiKey | None:
+        """Read an API key, consistently.
+
+        Raises:
+            StorageError: DynamoDB failed.
+        """
+        item = self._get(_key(f"KEY#{key_id}", "KEY"))
+        if item is None:
+            return None
+        values = _values(item)
+        del values["pk"], values["sk"]
+        return ApiKey(**values | {"scopes": tuple(values["scopes"])})
+
+    def _commit_items(
+        self,
+        account: Account,
+        condition: dict[str, Any],
+        event: dict[str, str],
+        entry: LedgerEntry,
+        *,
+        due_at: str | None,
+    ) -> list[Any]:
+        row = _row(account, due_at=due_at) | _item({"outbox": [event]})
+        ledger = {"pk": f"ACCOUNT#{account.id}", "sk": new_id("LEDGER#")} | asdict(entry)
+        return [
+            {"Put": {"TableName": self.table, "Item": row} | condition},
+            self._put(_item(ledger), "attribute_not_exists(pk)"),
+        ]
+
+    def _transact(self, items: list[Any]) -> None:
         try:
             with _translated("TransactWriteItems"):
                 self.client.transact_write_items(TransactItems=items)
         except _ConditionError as error:
-            msg = "another attempt was faster"
+            msg = "another change was faster"
             raise ConflictError(msg) from error
-        return done
 
     def promoted(self, account: Account) -> None:
         """Note that the committed version is the current one.

@@ -1,0 +1,211 @@
+"""`hub`: links accounts for people with a connect session, and for API keys that may link."""
+
+from __future__ import annotations
+
+import html
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
+from aws_lambda_powertools.logging import correlation_paths
+
+from namely_link import bootstrap, views, web
+from namely_link.access import authorised
+from namely_link.bearers import Kind, parse
+from namely_link.credentials import parse_credential
+from namely_link.link import ByOwner, BySession, LinkCommand, LinkedAccount, link
+from namely_link.model import Actor, Owner
+from namely_link.problems import Problem, Reason, StorageError
+from namely_link.settings import HubSettings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from namely_link.bearers import Bearer
+    from namely_link.ports import Ports
+    from namely_link.registry import DynamoDbRegistry
+
+logger = Logger()
+_NO_STORE = {"Cache-Control": "no-store"}
+settings = HubSettings.read()
+app = APIGatewayRestResolver(
+    cors=CORSConfig(
+        allow_origin=settings.allowed_origins[0],
+        extra_origins=list(settings.allowed_origins[1:]),
+        allow_headers=["Authorization", "Content-Type"],
+        max_age=600,
+    )
+    if settings.allowed_origins
+    else None
+)
+
+
+@cache
+def registry() -> DynamoDbRegistry:
+    """Return the registry, made at the first request."""
+    return bootstrap.registry(settings)
+
+
+@cache
+def ports() -> Ports:
+    """Return what the link command touches, made at the first link."""
+    return bootstrap.ports(settings, registry())
+
+
+@app.post("/v1/accounts")
+def post_account() -> Response[str]:
+    event = app.current_event
+    form = web.media_type(event.headers) == web.FORM
+    fields = web.Fields(
+        web.read_body(event.body, event.headers, encoded=bool(event.is_base64_encoded))
+    )
+    return_url = ""
+    try:
+        bearer = _form_session(fields) if form else web.bearer(event.headers)
+        return_url = _return_url(bearer) if form else ""
+        done = link(_command(fields, bearer), ports())
+    except Problem as problem:
+        if form:
+            return _form_answer(return_url, problem=problem)
+        raise
+    if not isinstance(done, LinkedAccount):
+        return _json(200, {"receipt": views.receipt(done.receipt)})
+    logger.info("linked", account_id=done.account.id, again=done.again)
+    if form:
+        return _form_answer(return_url, done=done)
+    show = views.own_account if bearer.kind is Kind.CONNECT_SESSION else views.account
+    return _json(200 if done.again else 201, show(done.account))
+
+
+@app.get("/v1/connect-sessions/current")
+def get_current_session() -> Response[str]:
+    bearer = web.bearer(app.current_event.headers)
+    session = registry().session(bearer.id) if bearer.kind is Kind.CONNECT_SESSION else None
+    if session is None:
+        raise Problem(Reason.UNAUTHORIZED)
+    if session.state == "revoked":
+        raise Problem(Reason.SESSION_USED)
+    if session.state == "open" and not session.usable(bootstrap.now()):
+        raise Problem(Reason.SESSION_EXPIRED)
+    return _json(200, views.connect_session(session) | {"metadata": {}})
+
+
+@app.get("/v1/health")
+def get_health() -> Response[str]:
+    return _json(200, {"status": "ok", "stack": settings.stack})
+
+
+def _command(fields: web.Fields, bearer: Bearer) -> LinkCommand:
+    credential = parse_credential(fields.typed("subdomain"), fields.typed("token"))
+    label, dry_run = fields.text("label", most=100), fields.flag("dry_run")
+    permission: BySession | ByOwner
+    if bearer.kind is Kind.CONNECT_SESSION:
+        permission = BySession(session_id=bearer.id, bearer=bearer.value)
+        actor = Actor(kind="session", name=bearer.id)
+    else:
+        key = authorised(registry(), bearer, scope="link", now=bootstrap.now())
+        permission = ByOwner(
+            owner=Owner(fields.owner_id(), fields.text("owner_name", required=True)),
+            metadata=fields.metadata() or {},
+            type="test" if fields.choice("type", "production", "test") == "test" else "production",
+        )
+        actor = Actor(kind="api_key", name=key.name)
+    fields.done()
+    return LinkCommand(
+        credential=credential,
+        permission=permission,
+        actor=actor,
+        request_id=app.current_event.request_context.request_id,
+        label=label,
+        dry_run=dry_run,
+    )
+
+
+def _form_session(fields: web.Fields) -> Bearer:
+    """A form without script has no Authorization header: its session is a hidden field."""
+    bearer = parse(fields.text("session"))
+    if bearer is None or bearer.kind is not Kind.CONNECT_SESSION:
+        raise Problem(Reason.UNAUTHORIZED)
+    return bearer
+
+
+def _return_url(bearer: Bearer) -> str:
+    session = registry().session(bearer.id)
+    return session.return_url if session else ""
+
+
+def _form_answer(
+    return_url: str, *, done: LinkedAccount | None = None, problem: Problem | None = None
+) -> Response[str]:
+    """Send the browser back, or show a small page where the session names no return address."""
+    if return_url:
+        result = {"status": "linked", "account_id": done.account.id} if done else {}
+        if problem:
+            result = {"status": "failed", "code": problem.code, "reason": problem.reason}
+        mark = "&" if "?" in return_url else "?"
+        location = f"{return_url}{mark}{urlencode(result)}"
+        return Response(303, headers={"Location": location, **_NO_STORE}, body="")
+    title = "Linked" if done else "Not linked"
+    text = (
+        f"{done.account.subdomain}.namely.com is linked."
+        if done
+        else f"{problem.detail} {problem.hint}"
+        if problem
+        else ""
+    )
+    page = (
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>{title}</title><main><h1>{title}</h1><p>{html.escape(text)}</p></main></html>"
+    )
+    return Response(
+        problem.status if problem else 200,
+        content_type="text/html; charset=utf-8",
+        headers={"Content-Security-Policy": "default-src 'none'", **_NO_STORE},
+        body=page,
+    )
+
+
+def _json(status: int, document: dict[str, Any]) -> Response[str]:
+    return Response(
+        status, content_type="application/json", headers=_NO_STORE, body=json.dumps(document)
+    )
+
+
+def _problem(problem: Problem) -> Response[str]:
+    instance = app.current_event.request_context.request_id
+    status, headers, body = web.rendered(problem, instance=instance)
+    logger.info("refused", code=problem.code, reason=problem.reason)
+    return Response(status, headers=headers, body=body)
+
+
+app.exception_handler(Problem)(_problem)
+
+
+def on_storage_error(error: StorageError) -> Response[str]:
+    logger.error("storage", error=str(error))
+    return _problem(Problem(Reason.STORAGE_UNAVAILABLE))
+
+
+app.exception_handler(StorageError)(on_storage_error)
+
+
+def on_error(error: Exception) -> Response[str]:
+    logger.error("unexpected", error=type(error).__name__, where=web.where(error))
+    return _problem(Problem(Reason.INTERNAL_ERROR))
+
+
+app.exception_handler(Exception)(on_error)
+
+
+@app.not_found
+def on_not_found(_error: Exception) -> Response[str]:
+    return _problem(Problem(Reason.NOT_FOUND))
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)

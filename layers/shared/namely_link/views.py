@@ -1,0 +1,96 @@
+"""What callers see of the product's values: the JSON of the contract, never a token."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from namely_link.model import Account, ConnectSession, Receipt
+    from namely_link.problems import Problem
+
+type Document = dict[str, Any]
+
+
+def account(one: Account) -> Document:
+    """Return the account as the API and the events show it; null where nothing is known."""
+    return {
+        "id": one.id,
+        "owner": asdict(one.owner),
+        "provider": "namely",
+        "subdomain": one.subdomain,
+        "site": asdict(one.site),
+        "identity": asdict(one.identity) if one.identity else None,
+        "visible_people": one.visible_people,
+        "capabilities": one.capabilities,
+        "warnings": list(one.warnings),
+        "status": one.status,
+        "status_reasons": [asdict(reason) for reason in one.status_reasons],
+        "secret": asdict(one.secret) if one.secret else None,
+        "token_hint": one.token_hint or None,
+        "token_expires_by": one.token_expires_by or None,
+        "label": one.label or None,
+        "metadata": one.metadata,
+        "type": one.type,
+        "created_at": one.created_at,
+        "linked_at": one.linked_at or None,
+        "checked_at": one.checked_at or None,
+        "next_check_at": one.next_check_at or None,
+        "recoverable_until": one.recoverable_until or None,
+        "revision": one.revision,
+    }
+
+
+def own_account(one: Account) -> Document:
+    """Return what the person with a connect session sees: not where the secret is."""
+    return account(one) | {"secret": None, "metadata": {}}
+
+
+def receipt(one: Receipt) -> Document:
+    """Return what a dry run learned."""
+    return {
+        "site": asdict(one.site),
+        "identity": asdict(one.identity),
+        "visible_people": one.visible_people,
+        "capabilities": one.capabilities,
+        "warnings": list(one.warnings),
+    }
+
+
+def connect_session(one: ConnectSession) -> Document:
+    """Return a session as its maker sees it; the bearer itself is shown only when it is made."""
+    return {
+        "id": one.id,
+        "owner": asdict(one.owner),
+        "state": one.state,
+        "attempts_left": one.attempts_left,
+        "account_id": (one.linked.account_id if one.linked else one.account_id) or None,
+        "subdomain": one.subdomain or None,
+        "label": one.label or None,
+        "metadata": one.metadata,
+        "type": one.type,
+        "return_url": one.return_url or None,
+        "locale": one.locale or None,
+        "confirm": one.confirm,
+        "created_at": one.created_at,
+        "expires_at": one.expires_at,
+    }
+
+
+def problem(one: Problem, *, instance: str) -> Document:
+    """Return RFC 9457 problem details; `reason` is finer than `code`, for translations."""
+    optional = {
+        "field": one.field,
+        "hint": one.hint or None,
+        "retry_after": one.retry_after,
+        "attempts_left": one.attempts_left,
+    }
+    return {
+        "type": f"urn:namely-link:problem:{one.code}",
+        "title": one.title,
+        "status": one.status,
+        "detail": one.detail,
+        "code": one.code,
+        "reason": one.reason,
+        "instance": instance,
+    } | {key: value for key, value in optional.items() if value is not None}

@@ -1,0 +1,1 @@
+"""Runs the real template on this machine: an emulated AWS and a simulated Namely."""

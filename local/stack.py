@@ -1,0 +1,185 @@
+"""One deployment on this machine: what `make run` shows and what the e2e tests use.
+
+Everything is as in production but where connections go: the same template, the genuine `sam build`
+and `sam deploy`, the functions' own code and roles.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import urllib3
+
+from local.api_key import make_key, session
+from local.processes import LocalError, child, free_port, wait_for
+from simulator import Simulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ROOT = Path(__file__).parent.parent
+STACK = "namely-link"
+REGION = "eu-central-1"
+STAGE = "local"
+API_ID = "namelylink"
+_SAM = ROOT / ".venv-sam" / "bin" / "sam"
+_SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """A running deployment and how to reach it."""
+
+    api: str
+    api_key: str
+    aws_endpoint: str
+    table: str
+    simulator: Simulator
+    environ: Mapping[str, str]
+    logs: Path
+
+    def call(
+        self, method: str, path: str, body: object = None, *, bearer: str | None = None
+    ) -> tuple[int, Any]:
+        """Return status and JSON of one call, with the API key unless another bearer is given."""
+        answer = urllib3.request(
+            method,
+            self.api + path,
+            json=body,
+            headers={"Authorization": f"Bearer {bearer or self.api_key}"},
+            timeout=60,
+            retries=False,
+        )
+        return answer.status, answer.json()
+
+    def hub_link(self, **fields: object) -> str:
+        """Return a link for one owner to link one account."""
+        asked = {"owner_id": "demo", "owner_name": "Demo Ltd", "expires_in": 86400, **fields}
+        status, session = self.call("POST", "/v1/connect-sessions", asked)
+        if status != 201:
+            msg = f"No connect session could be made: {session}"
+            raise LocalError(msg)
+        return str(session["url"])
+
+
+@contextlib.contextmanager
+def running(
+    *, port: int = 0, simulator_port: int = 0, state: Path | None = None
+) -> Iterator[Stack]:
+    """Build, deploy and run everything until the block ends.
+
+    `state` is where logs go and where SAM keeps what it has built.
+
+    Raises:
+        LocalError: with what to do about it.
+    """
+    state = state or ROOT / ".local"
+    state.mkdir(parents=True, exist_ok=True)
+    port = free_port(port)
+    endpoint = f"http://127.0.0.1:{port}"
+    environ = _environ(endpoint)
+    emulator = environ | {
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": "127.0.0.1",
+        "SFTP_ENABLED": "0",
+        "IOT_MTLS_ENABLED": "0",
+        "AUTH": "true",
+    }
+    log = state / "emulator.log"
+    with contextlib.ExitStack() as stack:
+        try:
+            simulator = stack.enter_context(Simulator(port=simulator_port))
+        except OSError as error:
+            msg = f"The simulator can't use port {simulator_port}: {error.strerror}"
+            raise LocalError(msg) from error
+        command = [str(Path(sys.executable).parent / "ministack")]
+        process = stack.enter_context(child(command, environ=emulator, log=log))
+        _build(environ, state)
+        wait_for(f"{endpoint}/_ministack/health", process, log=log)
+        outputs = _deploy(environ, state, simulator)
+        api = f"{endpoint}/_aws/execute-api/{API_ID}/{STAGE}"
+        wait_for(f"{api}/v1/health", process, log=log)
+        yield Stack(
+            api=api,
+            api_key=make_key("local", table=outputs["TableName"], environ=environ),
+            aws_endpoint=endpoint,
+            table=outputs["TableName"],
+            simulator=simulator,
+            environ=environ,
+            logs=state,
+        )
+
+
+def _environ(endpoint: str) -> dict[str, str]:
+    """Return the environment of SAM and the emulator, without the operator's own AWS settings."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+    return kept | {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "SAM_CLI_TELEMETRY": "0",
+    }
+
+
+def _build(environ: Mapping[str, str], state: Path) -> None:
+    """Run `sam build`, unless what it built last was built from the same sources."""
+    digest = hashlib.sha256()
+    for source in _SOURCES:
+        path = ROOT / source
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for file in files:
+            if file.is_file() and "__pycache__" not in file.parts and "_cache" not in str(file):
+                digest.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
+    stamp = state / "built"
+    built = ROOT / ".aws-sam" / "build" / "template.yaml"
+    if built.exists() and stamp.exists() and stamp.read_text() == digest.hexdigest():
+        return
+    _sam(["build"], environ, state)
+    stamp.write_text(digest.hexdigest())
+
+
+def _deploy(environ: Mapping[str, str], state: Path, simulator: Simulator) -> dict[str, str]:
+    parameters = {
+        "Stage": STAGE,
+        "NamelyConnectTo": simulator.address,
+        "NamelyCaBundle": base64.b64encode(simulator.ca_pem.encode()).decode(),
+        "NamelyDeadlineSeconds": "4",
+        "PublicUrl": f"{environ['AWS_ENDPOINT_URL']}/_aws/execute-api/{API_ID}/{STAGE}",
+        "RequestsPerSecond": "500",
+    }
+    # The emulator names the API by this tag, so that its address is known before it exists.
+    tags = ["--tags", f"ms-custom-id={API_ID}"]
+    overrides = [f"{key}={value}" for key, value in parameters.items()]
+    options = ["--stack-name", STACK, "--no-confirm-changeset", "--no-progressbar", *tags]
+    _sam(["deploy", *options, "--parameter-overrides", *overrides], environ, state)
+    client = session(environ).client("cloudformation", endpoint_url=environ["AWS_ENDPOINT_URL"])
+    described = client.describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
+    return {one["OutputKey"]: one["OutputValue"] for one in described}
+
+
+def _sam(arguments: list[str], environ: Mapping[str, str], state: Path) -> None:
+    log = state / f"sam-{arguments[0]}.log"
+    with log.open("wb") as output:
+        done = subprocess.run(  # noqa: S603 - our own commands
+            [str(_SAM), *arguments],
+            cwd=ROOT,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode:
+        msg = f"`sam {arguments[0]}` failed; {log} tells more:\n{log.read_text()[-3000:]}"
+        raise LocalError(msg)

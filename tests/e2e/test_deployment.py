@@ -1,0 +1,138 @@
+"""The deployed system over HTTP, as its users meet it."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.api_key import session
+from local.stack import STACK
+from simulator.catalogue import credentials
+
+
+def aws(stack, service: str):
+    return session(stack.environ).client(service, endpoint_url=stack.aws_endpoint)
+
+
+def link(stack, name: str, owner: str, **changes: object):
+    known = stack.simulator.credential(name)
+    body = {"subdomain": known.subdomain, "token": known.token}
+    body |= {"owner_id": owner, "owner_name": "Owner"} | changes
+    return stack.call("POST", "/v1/accounts", body)
+
+
+def test_every_simulator_credential_gives_what_it_promises(stack) -> None:
+    def outcome(one) -> tuple[str, str, dict]:
+        status, document = link(stack, one.name, f"all-{one.name}")
+        return one.name, "linked" if status in {200, 201} else document["code"], document
+
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(outcome, credentials()))
+    assert {name: got for name, got, _ in found} == {one.name: one.expect for one in credentials()}
+
+    linked = {name: document for name, got, document in found if got == "linked"}
+    secrets = aws(stack, "secretsmanager")
+    for name, account in linked.items():
+        value = secrets.get_secret_value(
+            SecretId=account["secret"]["arn"], VersionId=account["secret"]["version_id"]
+        )
+        token = stack.simulator.credential(name).token
+        assert json.loads(value["SecretString"])["token"] == token
+
+    names = [one["Name"] for one in secrets.list_secrets(MaxResults=100)["SecretList"]]
+    ours = {account["id"] for account in linked.values()}
+    listed = {name.rpartition("/")[2] for name in names}
+    rows = aws(stack, "dynamodb").scan(TableName=stack.table)["Items"]
+    owners = {row["owner_id"]["S"] for row in rows if "owner_id" in row}
+    assert ours <= listed
+    assert {owner for owner in owners if owner.startswith("all-")} == {
+        f"all-{name}" for name in linked
+    }
+    text = json.dumps(rows)
+    assert not [one.name for one in credentials() if one.token in text]
+
+
+def test_an_account_lives_from_link_to_unlink(stack) -> None:
+    status, made = link(stack, "acme", "life")
+    assert (status, made["status"]) == (201, "active")
+    status, again = link(stack, "acme-second-token", "life")
+    assert (status, again["id"]) == (200, made["id"])
+    assert again["secret"]["version_id"] != made["secret"]["version_id"]
+    assert stack.call("GET", "/v1/accounts?owner_id=life")[1]["accounts"] == [again]
+    assert stack.call("GET", f"/v1/accounts/{made['id']}") == (200, again)
+    status, gone = stack.call("DELETE", f"/v1/accounts/{made['id']}")
+    assert (status, gone["status"]) == (200, "unlinked")
+    described = aws(stack, "secretsmanager").describe_secret(SecretId=made["secret"]["arn"])
+    assert "DeletedDate" in described
+    actions = [
+        entry["action"]
+        for entry in stack.call("GET", f"/v1/accounts/{made['id']}/ledger")[1]["entries"]
+    ]
+    assert actions == ["unlinked", "relinked", "linked"]
+
+
+def test_a_person_with_a_session_links_once(stack) -> None:
+    made = stack.call(
+        "POST", "/v1/connect-sessions", {"owner_id": "person", "owner_name": "Person Ltd"}
+    )[1]
+    assert made["url"] == f"{stack.api}/hub#{made['token']}"
+    shown = stack.call("GET", "/v1/connect-sessions/current", bearer=made["token"])
+    assert (shown[0], shown[1]["owner"]["name"]) == (200, "Person Ltd")
+    known = stack.simulator.credential("acme")
+    body = {"subdomain": "https://acme.namely.com/people", "token": f" Bearer {known.token}\n"}
+    first = stack.call("POST", "/v1/accounts", body, bearer=made["token"])
+    assert (first[0], first[1]["status"]) == (201, "active")
+    assert stack.call("POST", "/v1/accounts", body, bearer=made["token"]) == first
+    status, problem = stack.call(
+        "POST", "/v1/accounts", body | {"token": "other"}, bearer=made["token"]
+    )
+    assert (status, problem["code"]) == (410, "session_used")
+
+
+def test_two_links_of_one_pair_at_once_make_one_account(stack) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda _: link(stack, "acme", "race"), range(4)))
+    assert {status for status, _ in answers} <= {200, 201, 409}
+    assert len({answer["id"] for status, answer in answers if status < 300}) == 1
+    assert len(stack.call("GET", "/v1/accounts?owner_id=race")[1]["accounts"]) == 1
+
+
+@pytest.mark.parametrize(("role", "refused"), [("HubRole", True), ("ApiRole", True), (None, False)])
+def test_no_role_of_ours_may_read_a_token(stack, role: str | None, refused: bool) -> None:
+    account = link(stack, "small-company", "iam")[1]
+    environ = dict(stack.environ)
+    if role:
+        described = aws(stack, "cloudformation").describe_stack_resource(
+            StackName=STACK, LogicalResourceId=role
+        )
+        name = described["StackResourceDetail"]["PhysicalResourceId"]
+        arn = aws(stack, "iam").get_role(RoleName=name)["Role"]["Arn"]
+        keys = aws(stack, "sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+        environ |= {
+            "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": keys["SessionToken"],
+        }
+    client = session(environ).client("secretsmanager", endpoint_url=stack.aws_endpoint)
+
+    def read() -> object:
+        return client.get_secret_value(SecretId=account["secret"]["arn"])["SecretString"]
+
+    if refused:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            read()
+    else:
+        assert read()
+
+
+def test_no_token_is_in_any_log_of_the_functions(stack) -> None:
+    link(stack, "refused-401-json", "logs")
+    logs = aws(stack, "logs")
+    text = stack.logs.joinpath("emulator.log").read_text()
+    groups = logs.describe_log_groups()["logGroups"]
+    for group in groups:
+        for event in logs.filter_log_events(logGroupName=group["logGroupName"])["events"]:
+            text += event["message"]
+    assert '"code":"token_refused"' in text
+    assert not [one.name for one in credentials() if one.token in text]

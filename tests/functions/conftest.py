@@ -1,0 +1,156 @@
+"""The functions' own code, fed with the files in `events/`, over moto and the simulator."""
+
+import base64
+import importlib.util
+import io
+import json
+import string
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from local.api_key import make_key
+from namely_link.bearers import Kind, mint
+from simulator import Simulator
+
+ROOT = Path(__file__).parents[2]
+REGION = "eu-central-1"
+ENVIRON = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": REGION,
+    "TABLE_NAME": "table",
+    "STACK_NAME": "stack",
+    "STAGE": "sandbox",
+    "SECRET_PREFIX": "stack/namely/",
+    "SECRET_KEY_ARN": "alias/aws/test",
+    "ALLOWED_ORIGINS": "https://app.example.com",
+    "NAMELY_DEADLINE_SECONDS": "5",
+}
+
+
+@dataclass
+class Context:
+    """What Lambda gives a handler."""
+
+    function_name: str = "function"
+    memory_limit_in_mb: int = 1024
+    invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:function"
+    aws_request_id: str = "r1"
+
+
+@dataclass
+class House:
+    """Both functions over one table."""
+
+    hub: ModuleType
+    api: ModuleType
+    simulator: Simulator
+    values: dict[str, str]
+
+    def logged(self) -> str:
+        """Everything that both functions have logged."""
+        return self.hub.logger.registered_handler.stream.getvalue() + (
+            self.api.logger.registered_handler.stream.getvalue()
+        )
+
+    def invoke(self, file: str, *, changes: dict[str, Any] | None = None, **values: str) -> Any:
+        """Give a file of `events/` to its function and return the answer, its body parsed."""
+        text = (ROOT / "events" / f"{file}.json").read_text()
+        event = json.loads(string.Template(text).substitute(self.values | values))
+        event |= changes or {}
+        module = getattr(self, file.partition("/")[0])
+        answer = module.handler(event, Context())
+        if answer["body"].startswith("{"):
+            answer["json"] = json.loads(answer["body"])
+        return answer
+
+    def link(self, name: str = "acme", **values: str) -> Any:
+        known = self.simulator.credential(name)
+        values = {"SUBDOMAIN": known.subdomain, "TOKEN": known.token} | values
+        return self.invoke("hub/link", **values)
+
+    def session(self) -> dict[str, Any]:
+        made = self.invoke("api/make-session")["json"]
+        self.values |= {"SESSION": made["token"], "SESSION_ID": made["id"]}
+        return made
+
+
+def load_function(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "functions" / name / "app.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.logger.registered_handler.setStream(io.StringIO())
+    return module
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    with Simulator() as running:
+        yield running
+
+
+@pytest.fixture
+def environ(monkeypatch: pytest.MonkeyPatch, simulator: Simulator):
+    bundle = base64.b64encode(simulator.ca_pem.encode()).decode()
+    names = ENVIRON | {"NAMELY_CONNECT_TO": simulator.address, "NAMELY_CA_BUNDLE": bundle}
+    for name, value in names.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+@pytest.fixture
+def load():
+    return load_function
+
+
+@pytest.fixture
+def house(environ, simulator: Simulator):
+    with mock_aws():
+        text = ["pk", "sk", "id", "owner_id", "subdomain", "listing"]
+        indexes = {"by_owner": "owner_id", "by_subdomain": "subdomain", "all_accounts": "listing"}
+        boto3.client("dynamodb").create_table(
+            TableName="table",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one in text],
+            KeySchema=[
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": index,
+                    "KeySchema": [
+                        {"AttributeName": key, "KeyType": "HASH"},
+                        {"AttributeName": "id", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+                for index, key in indexes.items()
+            ],
+        )
+        key = make_key("backend", table="table", environ={"AWS_DEFAULT_REGION": REGION})
+        acme = simulator.credential("acme")
+        hub = load_function("hub")
+        yield House(
+            hub,
+            load_function("api"),
+            simulator,
+            {
+                "API_KEY": key,
+                "SESSION": mint(Kind.CONNECT_SESSION).value,
+                "SESSION_ID": mint(Kind.CONNECT_SESSION).id,
+                "SUBDOMAIN": acme.subdomain,
+                "TOKEN": acme.token,
+                "ACCOUNT_ID": "acc_nobody",
+            },
+        )
+        if hub.ports.cache_info().currsize:
+            hub.ports().questions.namely.__exit__()

@@ -1,0 +1,161 @@
+"""`hub` turns its events into the link command, and its result into an answer."""
+
+import json
+
+import pytest
+
+from namely_link import bootstrap
+from namely_link.problems import StorageError
+from namely_link.registry import DynamoDbRegistry
+
+
+def test_an_api_key_links_an_account(house) -> None:
+    answer = house.link()
+    assert answer["statusCode"] == 201
+    assert answer["json"]["status"] == "active"
+    assert answer["json"]["label"] == "Main"
+    assert answer["json"]["owner"] == {"id": "o1", "name": "Owner One"}
+    assert answer["multiValueHeaders"]["Cache-Control"] == ["no-store"]
+
+
+def test_linking_again_answers_200(house) -> None:
+    first = house.link()
+    again = house.link("acme-second-token")
+    assert (again["statusCode"], again["json"]["id"]) == (200, first["json"]["id"])
+
+
+def test_a_dry_run_answers_with_the_receipt_alone(house) -> None:
+    answer = house.invoke("hub/link-dry-run")
+    assert (answer["statusCode"], list(answer["json"])) == (200, ["receipt"])
+    assert house.invoke("api/list")["json"]["accounts"] == []
+
+
+def test_a_session_links_and_is_not_told_where_the_secret_is(house) -> None:
+    house.session()
+    answer = house.invoke("hub/link-by-session")
+    assert (answer["statusCode"], answer["json"]["secret"]) == (201, None)
+    assert house.invoke("hub/link-by-session") == answer
+
+
+def test_a_session_cannot_choose_its_owner(house) -> None:
+    house.session()
+    body = {"subdomain": "acme", "token": "t", "owner_id": "other"}
+    answer = house.invoke("hub/link-by-session", changes={"body": json.dumps(body)})
+    assert (answer["statusCode"], answer["json"]["field"]) == (400, "owner_id")
+
+
+def test_a_web_form_goes_back_to_where_the_session_says(house) -> None:
+    house.session()
+    answer = house.invoke("hub/link-form")
+    assert answer["statusCode"] == 303
+    location = answer["multiValueHeaders"]["Location"][0]
+    assert location.startswith("https://app.example.com/done?status=linked&account_id=acc_")
+
+
+def test_a_refused_web_form_goes_back_with_its_reason(house) -> None:
+    house.session()
+    answer = house.invoke("hub/link-form", TOKEN="mistyped")
+    location = answer["multiValueHeaders"]["Location"][0]
+    assert location.endswith("?status=failed&code=token_refused&reason=token_unauthorized")
+
+
+@pytest.mark.parametrize(
+    ("token", "status", "says"), [("", 200, "is linked"), ("x", 422, "refused")]
+)
+def test_a_web_form_without_a_return_address_gets_a_page(
+    house, token: str, status: int, says: str
+) -> None:
+    body = json.dumps({"owner_id": "o1", "owner_name": "Owner One"})
+    made = house.invoke("api/make-session", changes={"body": body})["json"]
+    values = {"SESSION": made["token"]} | ({"TOKEN": token} if token else {})
+    answer = house.invoke("hub/link-form", **values)
+    assert answer["statusCode"] == status
+    assert says in answer["body"]
+    assert answer["multiValueHeaders"]["Content-Security-Policy"] == ["default-src 'none'"]
+
+
+def test_a_web_form_without_a_session_gets_a_page(house) -> None:
+    assert house.invoke("hub/link-form", SESSION="none")["statusCode"] == 401
+
+
+def test_the_hub_is_told_what_its_session_is_for(house) -> None:
+    made = house.session()
+    answer = house.invoke("hub/session-current")
+    assert answer["json"]["owner"]["name"] == "Owner One"
+    assert answer["json"]["subdomain"] == "acme"
+    assert answer["json"]["expires_at"] == made["expires_at"]
+
+
+def test_an_unknown_session_is_refused(house) -> None:
+    assert house.invoke("hub/session-current")["json"]["code"] == "unauthorized"
+
+
+def test_a_revoked_session_is_refused(house) -> None:
+    house.session()
+    house.invoke("api/revoke-session")
+    assert house.invoke("hub/session-current")["json"]["code"] == "session_used"
+    assert house.invoke("hub/link-by-session")["json"]["code"] == "session_used"
+
+
+def test_an_expired_session_is_refused(house, monkeypatch) -> None:
+    house.session()
+    later = bootstrap.now().replace(year=2100)
+    monkeypatch.setattr(bootstrap, "now", lambda: later)
+    assert house.invoke("hub/session-current")["json"]["code"] == "session_expired"
+
+
+def test_a_key_is_no_session(house) -> None:
+    answer = house.invoke("hub/session-current", SESSION=house.values["API_KEY"])
+    assert answer["json"]["code"] == "unauthorized"
+
+
+def test_health_needs_no_bearer(house) -> None:
+    assert house.invoke("hub/health")["json"] == {"status": "ok", "stack": "stack"}
+
+
+@pytest.mark.parametrize("file", ["hub/link-preflight", "hub/session-preflight"])
+def test_an_allowed_origin_may_ask(house, file: str) -> None:
+    headers = house.invoke(file)["multiValueHeaders"]
+    assert headers["Access-Control-Allow-Origin"] == ["https://app.example.com"]
+
+
+def test_without_allowed_origins_none_may_ask(house, environ, load) -> None:
+    environ.setenv("ALLOWED_ORIGINS", "")
+    house.hub = load("hub")
+    assert "Access-Control-Allow-Origin" not in house.invoke("hub/health")["multiValueHeaders"]
+
+
+def test_an_unknown_path_is_not_found(house) -> None:
+    answer = house.invoke("hub/health", changes={"path": "/v1/nothing"})
+    assert answer["json"]["code"] == "not_found"
+
+
+def test_a_fault_of_aws_is_answered_as_storage_unavailable(house, monkeypatch) -> None:
+    def fail(*_args: object) -> None:
+        raise StorageError
+
+    monkeypatch.setattr(DynamoDbRegistry, "session", fail)
+    answer = house.invoke("hub/session-current")
+    assert (answer["statusCode"], answer["json"]["code"]) == (503, "storage_unavailable")
+
+
+def test_a_bug_is_answered_without_its_message_and_logged_with_its_place(
+    house, monkeypatch
+) -> None:
+    def fail(*_args: object) -> None:
+        raise RuntimeError(house.values["TOKEN"])
+
+    monkeypatch.setattr(DynamoDbRegistry, "key", fail)
+    answer = house.link()
+    assert (answer["statusCode"], answer["json"]["code"]) == (500, "internal_error")
+    assert '"where":["' in house.logged()
+    assert house.values["TOKEN"] not in house.logged() + answer["body"]
+
+
+@pytest.mark.parametrize("name", ["acme", "refused-401-json", "unknown-html", "error-500"])
+def test_a_planted_token_is_in_no_log_and_no_answer(house, name: str) -> None:
+    token = house.simulator.credential(name).token
+    answer = house.link(name)
+    assert answer["json"]["code" if answer["statusCode"] > 201 else "status"]
+    assert token not in json.dumps(answer) + house.logged()
+    assert house.logged()

@@ -1,0 +1,60 @@
+"""Settings come from the environment, and contradict nothing."""
+
+import base64
+
+import pytest
+
+from namely_link.settings import ApiSettings, HubSettings, Settings, SettingsError
+
+COMMON = {
+    "TABLE_NAME": "table",
+    "STACK_NAME": "stack",
+    "STAGE": "production",
+    "SECRET_PREFIX": "stack/namely/",
+    "SECRET_KEY_ARN": "arn",
+}
+
+
+def test_the_defaults_are_for_production() -> None:
+    settings = HubSettings.read(COMMON)
+    assert (settings.deadline_seconds, settings.negative_control) == (10, True)
+    assert (settings.connect_to, settings.ca_bundle) == (None, None)
+    assert settings.allowed_origins == ()
+
+
+def test_a_simulator_can_stand_in_for_namely() -> None:
+    settings = HubSettings.read(
+        COMMON
+        | {
+            "STAGE": "local",
+            "NAMELY_CONNECT_TO": "127.0.0.1:4443",
+            "NAMELY_CA_BUNDLE": base64.b64encode(b"PEM").decode(),
+            "NEGATIVE_CONTROL": "off",
+            "ALLOWED_ORIGINS": "https://a.example, https://b.example",
+        }
+    )
+    assert (settings.connect_to, settings.ca_bundle) == (("127.0.0.1", 4443), "PEM")
+    assert not settings.negative_control
+    assert settings.allowed_origins == ("https://a.example", "https://b.example")
+
+
+@pytest.mark.parametrize("name", ["NAMELY_CONNECT_TO", "NAMELY_CA_BUNDLE"])
+def test_a_production_stage_refuses_a_simulator(name: str) -> None:
+    with pytest.raises(SettingsError, match="production"):
+        HubSettings.read(COMMON | {name: "127.0.0.1:4443"})
+
+
+@pytest.mark.parametrize("name", COMMON)
+def test_a_missing_setting_is_named(name: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        HubSettings.read({key: value for key, value in COMMON.items() if key != name})
+
+
+def test_the_address_of_the_pages_has_no_slash_at_its_end() -> None:
+    settings = ApiSettings.read(COMMON | {"PUBLIC_URL": "https://a.example/b/"})
+    assert settings.public_url == "https://a.example/b"
+    assert (settings.session_attempts, settings.recovery_days) == (5, 30)
+
+
+def test_every_function_has_the_common_settings() -> None:
+    assert Settings.read(COMMON).table == "table"
