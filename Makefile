@@ -5,13 +5,16 @@ VENV := .venv/.installed
 SAM := .venv-sam/.installed
 RUN := PYTHONPATH=layers/shared:. .venv/bin/python -B
 
-.PHONY: help run test lint lock api-key clean
+.PHONY: help run test lint deploy lock api-key invoke clean
 
 help:
 	@echo "make run               deploy to this machine and link accounts (PORT=... for a fixed port)"
 	@echo "make test              every test that needs no AWS"
 	@echo "make lint              ruff, mypy, cfn-lint"
-	@echo "make api-key NAME=...  mint an API key on AWS (STACK=..., SCOPES=..., or LOCAL=1)"
+	@echo "make deploy            deploy to AWS with your own credentials; asks for the parameters"
+	@echo "make api-key NAME=...  mint an API key (SCOPES=... DAYS=..., REVOKE=... takes one back)"
+	@echo "make invoke FUNCTION=hub EVENT=events/hub/health.json   give an event to a function"
+	@echo "                       (both: LOCAL=1 for what make run runs, STACK=... on AWS)"
 	@echo "make lock              pin the requirements anew"
 
 $(VENV): requirements/dev.txt
@@ -38,9 +41,18 @@ lint: $(VENV) $(SAM)
 	.venv/bin/mypy functions/api/app.py
 	AWS_DEFAULT_REGION=eu-central-1 SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint
 
+deploy: $(SAM)
+	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam build
+	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam deploy --guided
+
+WHERE = $(if $(STACK),--stack $(STACK)) $(if $(LOCAL),--local)
+
 api-key: $(VENV)
-	@$(RUN) -m local.api_key --name "$(NAME)" $(if $(STACK),--stack $(STACK)) \
-		$(if $(SCOPES),--scopes $(SCOPES)) $(if $(LOCAL),--local)
+	@$(RUN) -m local.api_key $(if $(REVOKE),--revoke $(REVOKE),--name "$(NAME)") \
+		$(if $(SCOPES),--scopes $(SCOPES)) $(if $(DAYS),--days $(DAYS)) $(WHERE)
+
+invoke: $(VENV)
+	@$(RUN) -m local.invoke $(FUNCTION) $(EVENT) $(WHERE)
 
 lock: $(VENV)
 	.venv/bin/pip install --quiet uv

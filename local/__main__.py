@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import time
 from dataclasses import asdict
+from pathlib import Path
 
+from local.api_key import STATE
 from local.processes import LocalError
-from local.stack import REGION, ROOT, STACK, Stack, running
+from local.stack import REGION, STACK, Stack, running
 
 
 def main() -> int:
@@ -22,11 +25,12 @@ def main() -> int:
     # Also where the shell that started us ignores interrupts, as it does for background jobs.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    run = ROOT / ".local" / "run.json"
+    state = Path(os.environ.get("LOCAL_STATE", STATE))
+    run = state / "run.json"
     started = time.monotonic()
     print("Building and deploying template.yaml to this machine ...", flush=True)
     try:
-        with running(port=asked.port, simulator_port=asked.simulator_port) as stack:
+        with running(port=asked.port, simulator_port=asked.simulator_port, state=state) as stack:
             try:
                 run.write_text(json.dumps(_described(stack), indent=2) + "\n")
                 _say(stack, time.monotonic() - started)

@@ -6,15 +6,16 @@ import argparse
 import json
 import os
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.processes import LocalError
 from namely_link.access import SCOPES
-from namely_link.bearers import Kind, mint
+from namely_link.bearers import Kind, mint, parse
 from namely_link.model import ApiKey, timestamp
 from namely_link.problems import StorageError
 from namely_link.registry import DynamoDbRegistry
@@ -22,7 +23,7 @@ from namely_link.registry import DynamoDbRegistry
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-RUN = Path(__file__).parent.parent / ".local" / "run.json"
+STATE = Path(__file__).parent.parent / ".local"
 
 
 def session(environ: Mapping[str, str]) -> boto3.Session:
@@ -36,39 +37,58 @@ def session(environ: Mapping[str, str]) -> boto3.Session:
 
 
 def make_key(
-    name: str, *, table: str, environ: Mapping[str, str], scopes: Sequence[str] = SCOPES
+    name: str,
+    *,
+    table: str,
+    environ: Mapping[str, str],
+    scopes: Sequence[str] = SCOPES,
+    days: int = 0,
 ) -> str:
-    """Store a key and return its bearer, which nobody can see again.
+    """Store a key and return its bearer, which nobody can see again; `days` of 0 never end.
 
     Raises:
         StorageError: DynamoDB failed.
     """
-    client = session(environ).client("dynamodb", endpoint_url=environ.get("AWS_ENDPOINT_URL"))
-    bearer = mint(Kind.API_KEY)
+    bearer, now = mint(Kind.API_KEY), datetime.now(UTC)
     key = ApiKey(
-        id=bearer.id, name=name, scopes=tuple(scopes), created_at=timestamp(datetime.now(UTC))
+        id=bearer.id,
+        name=name,
+        scopes=tuple(scopes),
+        created_at=timestamp(now),
+        expires_at=timestamp(now + timedelta(days=days)) if days else "",
     )
-    DynamoDbRegistry(client=client, table=table).create_key(key)
+    _registry(table, environ).create_key(key)
     return bearer.value
 
 
-def main() -> int:
-    """Mint a key for a stack on AWS, or (`--local`) for what `make run` runs."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--name", required=True, help="who uses the key; stands in the ledger")
-    parser.add_argument("--scopes", default=",".join(SCOPES), help="default: %(default)s")
-    parser.add_argument("--stack", default="namely-link", help="default: %(default)s")
-    parser.add_argument("--local", action="store_true", help="for the stack of `make run`")
-    asked = parser.parse_args()
-    scopes = asked.scopes.split(",")
-    if not asked.name or set(scopes) - set(SCOPES):
-        parser.error(f"a name, and scopes out of {', '.join(SCOPES)}, please")
+def _registry(table: str, environ: Mapping[str, str]) -> DynamoDbRegistry:
+    client = session(environ).client("dynamodb", endpoint_url=environ.get("AWS_ENDPOINT_URL"))
+    return DynamoDbRegistry(client=client, table=table)
+
+
+def read_run() -> dict[str, Any]:
+    """Return what `make run` has written.
+
+    Raises:
+        LocalError: nothing runs here.
+    """
+    path = Path(os.environ.get("LOCAL_STATE", STATE)) / "run.json"
+    if not path.exists():
+        msg = "Nothing runs here: start `make run` first."
+        raise LocalError(msg)
+    run: dict[str, Any] = json.loads(path.read_text())
+    return run
+
+
+def target(stack: str, *, local: bool) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the environment that reaches a stack, and the stack's outputs.
+
+    Raises:
+        LocalError: nothing runs here, or AWS refuses.
+    """
     environ: dict[str, str] = dict(os.environ)
-    if asked.local:
-        if not RUN.exists():
-            print("Nothing runs here: start `make run` first.", file=sys.stderr)
-            return 1
-        run = json.loads(RUN.read_text())
+    if local:
+        run = read_run()
         environ |= {
             "AWS_ENDPOINT_URL": run["aws_endpoint"],
             "AWS_DEFAULT_REGION": run["region"],
@@ -79,13 +99,44 @@ def main() -> int:
         client = session(environ).client(
             "cloudformation", endpoint_url=environ.get("AWS_ENDPOINT_URL")
         )
-        outputs = client.describe_stacks(StackName=asked.stack)["Stacks"][0]["Outputs"]
-        table = next(one["OutputValue"] for one in outputs if one["OutputKey"] == "TableName")
-        bearer = make_key(asked.name, table=table, environ=environ, scopes=scopes)
-    except (BotoCoreError, ClientError, StorageError) as error:
-        print(f"No key was made: {error}", file=sys.stderr)
+        outputs = client.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
+    except (BotoCoreError, ClientError) as error:
+        msg = f"The stack {stack} can't be read: {error}"
+        raise LocalError(msg) from error
+    return environ, {one["OutputKey"]: one["OutputValue"] for one in outputs}
+
+
+def main() -> int:
+    """Mint or revoke a key for a stack on AWS, or (`--local`) for what `make run` runs."""
+    parser = argparse.ArgumentParser(prog="make api-key", description=__doc__)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--name", help="who uses the key; stands in the ledger")
+    what.add_argument("--revoke", help="a key, to be refused from now on")
+    parser.add_argument("--scopes", default=",".join(SCOPES), help="default: %(default)s")
+    parser.add_argument("--days", type=int, default=0, help="until it ends; default: never")
+    parser.add_argument("--stack", default="namely-link", help="default: %(default)s")
+    parser.add_argument("--local", action="store_true", help="for the stack of `make run`")
+    asked = parser.parse_args()
+    scopes = asked.scopes.split(",")
+    if set(scopes) - set(SCOPES):
+        parser.error(f"the scopes are: {', '.join(SCOPES)}")
+    try:
+        environ, outputs = target(asked.stack, local=asked.local)
+        table = outputs["TableName"]
+        if asked.name:
+            bearer = make_key(
+                asked.name, table=table, environ=environ, scopes=scopes, days=asked.days
+            )
+            print(bearer)
+            return 0
+        known = parse(asked.revoke)
+        if known is None or not _registry(table, environ).revoke_key(known.id):
+            print("There is no such key.", file=sys.stderr)
+            return 1
+        print("The key is refused from now on.")
+    except (LocalError, StorageError) as error:
+        print(error, file=sys.stderr)
         return 1
-    print(bearer)
     return 0
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3
 
-from local.api_key import make_key, session
+from local.api_key import STATE, make_key, session
 from local.processes import LocalError, child, free_port, wait_for
 from simulator import Simulator
 
@@ -81,7 +81,7 @@ def running(
     Raises:
         LocalError: with what to do about it.
     """
-    state = state or ROOT / ".local"
+    state = state or STATE
     state.mkdir(parents=True, exist_ok=True)
     port = free_port(port)
     endpoint = f"http://127.0.0.1:{port}"

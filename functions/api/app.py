@@ -13,11 +13,11 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.logging import correlation_paths
 
 from namely_link import bootstrap, views, web
-from namely_link.access import authorised
+from namely_link.access import authorised, open_portal
 from namely_link.bearers import Kind, mint
 from namely_link.credentials import parse_subdomain
 from namely_link.manage import Manager
-from namely_link.model import Actor, ConnectSession, Owner, Status, timestamp
+from namely_link.model import ConnectSession, PortalSession, Status, timestamp
 from namely_link.problems import ConflictError, Problem, Reason, StorageError
 from namely_link.registry import DynamoDbRegistry, Wanted
 from namely_link.settings import ApiSettings
@@ -25,7 +25,8 @@ from namely_link.settings import ApiSettings
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from namely_link.model import ApiKey
+    from namely_link.access import Caller, Scope
+    from namely_link.model import Account
     from namely_link.vault import SecretsManagerVault
 
 logger = Logger()
@@ -48,7 +49,7 @@ def vault() -> SecretsManagerVault:
 
 @app.post("/v1/connect-sessions")
 def post_session() -> Response[str]:
-    key = _key("sessions")
+    caller = _caller("sessions")
     fields = _fields()
     now = bootstrap.now()
     lifetime = fields.number("expires_in", least=60, most=30 * 86400, default=1800)
@@ -56,7 +57,7 @@ def post_session() -> Response[str]:
     bearer = mint(Kind.CONNECT_SESSION)
     session = ConnectSession(
         id=bearer.id,
-        owner=Owner(fields.owner_id(), fields.text("owner_name", required=True)),
+        owner=caller.on_behalf_of(fields.owner_id(required=False), fields.text("owner_name")),
         state="open",
         attempts_left=settings.session_attempts,
         created_at=timestamp(now),
@@ -69,11 +70,11 @@ def post_session() -> Response[str]:
         return_url=fields.url("return_url"),
         locale=fields.text("locale", most=35),
         confirm=fields.flag("confirm"),
-        created_by=key.name,
+        created_by=caller.actor.name,
     )
     fields.done()
     if session.account_id:
-        account = _manager(key).find(session.account_id, owner_id=session.owner.id)
+        account = _find(session.account_id, session.owner.id)
         if account.status is Status.UNLINKED:
             raise Problem(Reason.NOT_FOUND)
     registry().create_session(session)
@@ -83,29 +84,57 @@ def post_session() -> Response[str]:
 
 @app.get("/v1/connect-sessions/<session_id>")
 def get_session(session_id: str) -> Response[str]:
-    _key("sessions")
-    session = registry().session(session_id)
-    if session is None:
-        raise Problem(Reason.NOT_FOUND)
-    return _json(200, views.connect_session(session))
+    return _json(200, views.connect_session(_session(session_id)))
 
 
 @app.delete("/v1/connect-sessions/<session_id>")
 def delete_session(session_id: str) -> Response[str]:
-    _key("sessions")
-    registry().revoke_session(session_id)
+    registry().revoke_session(_session(session_id).id)
     return get_session(session_id)
+
+
+@app.post("/v1/portal-sessions")
+def post_portal() -> Response[str]:
+    caller = _caller("portal")
+    fields = _fields()
+    now = bootstrap.now()
+    lifetime = fields.number("expires_in", least=60, most=30 * 86400, default=3600)
+    owner_id, owner_name = fields.owner_id(required=False), fields.text("owner_name")
+    bearer = mint(Kind.PORTAL_SESSION)
+    portal = PortalSession(
+        id=bearer.id,
+        rank="operator" if fields.choice("rank", "viewer", "operator") == "operator" else "viewer",
+        owner=caller.on_behalf_of(owner_id, owner_name) if owner_id or owner_name else None,
+        created_at=timestamp(now),
+        expires_at=timestamp(now + timedelta(seconds=lifetime)),
+        locale=fields.text("locale", most=35),
+        created_by=caller.actor.name,
+    )
+    fields.done()
+    registry().create_portal(portal)
+    shown = {"token": bearer.value, "url": f"{_base_url()}/accounts#{bearer.value}"}
+    return _json(201, views.portal_session(portal) | shown)
+
+
+@app.get("/v1/portal-sessions/current")
+def get_current_portal() -> Response[str]:
+    bearer = web.bearer(app.current_event.headers)
+    portal = open_portal(registry(), bearer, now=bootstrap.now())
+    return _json(200, views.portal_session(portal))
 
 
 @app.get("/v1/accounts")
 def get_accounts() -> Response[str]:
-    _key("read")
+    caller = _caller("read")
     query = web.Fields(app.current_event.query_string_parameters or {})
     subdomain = query.typed("subdomain")
+    owner_id = query.owner_id(required=False)
+    if caller.owner_id and owner_id not in {"", caller.owner_id}:
+        raise Problem(Reason.FORBIDDEN)
     wanted = Wanted(
         limit=query.number("limit", least=1, most=100, default=50),
         cursor=web.cursor_in(query.text("cursor")),
-        owner_id=query.owner_id(required=False),
+        owner_id=caller.owner_id or owner_id,
         status=query.choice("status", "", *Status),
         subdomain=parse_subdomain(subdomain).label if subdomain else "",
     )
@@ -117,47 +146,44 @@ def get_accounts() -> Response[str]:
 
 @app.get("/v1/accounts/<account_id>")
 def get_account(account_id: str) -> Response[str]:
-    return _json(200, views.account(_manager(_key("read")).find(account_id)))
+    return _json(200, views.account(_find(account_id, _caller("read").owner_id)))
 
 
 @app.patch("/v1/accounts/<account_id>")
 def patch_account(account_id: str) -> Response[str]:
-    manager = _manager(_key("manage"))
+    manager, account = _managed(account_id)
     fields = _fields()
     label = fields.text("label", most=100) if "label" in fields else None
     metadata = fields.metadata()
     fields.done()
-    renamed = manager.rename(manager.find(account_id), label=label, metadata=metadata)
-    return _json(200, views.account(renamed))
+    return _json(200, views.account(manager.rename(account, label=label, metadata=metadata)))
 
 
 @app.delete("/v1/accounts/<account_id>")
 def delete_account(account_id: str) -> Response[str]:
-    manager = _manager(_key("manage"))
-    return _json(200, views.account(manager.unlink(manager.find(account_id))))
+    manager, account = _managed(account_id)
+    return _json(200, views.account(manager.unlink(account)))
 
 
 @app.post("/v1/accounts/<account_id>/suspend")
 def suspend_account(account_id: str) -> Response[str]:
-    manager = _manager(_key("manage"))
-    paused = manager.set_paused(manager.find(account_id), Status.SUSPENDED)
-    return _json(200, views.account(paused))
+    manager, account = _managed(account_id)
+    return _json(200, views.account(manager.set_paused(account, Status.SUSPENDED)))
 
 
 @app.post("/v1/accounts/<account_id>/resume")
 def resume_account(account_id: str) -> Response[str]:
-    manager = _manager(_key("manage"))
-    return _json(200, views.account(manager.set_paused(manager.find(account_id), Status.ACTIVE)))
+    manager, account = _managed(account_id)
+    return _json(200, views.account(manager.set_paused(account, Status.ACTIVE)))
 
 
 @app.get("/v1/accounts/<account_id>/ledger")
 def get_ledger(account_id: str) -> Response[str]:
-    account = _manager(_key("read")).find(account_id)
-    entries = [asdict(entry) for entry in registry().ledger(account.id)]
-    return _json(200, {"entries": entries})
+    account = _find(account_id, _caller("read").owner_id)
+    return _json(200, {"entries": [asdict(one) for one in registry().ledger(account.id)]})
 
 
-def _key(scope: str) -> ApiKey:
+def _caller(scope: Scope) -> Caller:
     bearer = web.bearer(app.current_event.headers)
     return authorised(registry(), bearer, scope=scope, now=bootstrap.now())
 
@@ -169,15 +195,33 @@ def _fields() -> web.Fields:
     )
 
 
-def _manager(key: ApiKey) -> Manager:
-    return Manager(
+def _find(account_id: str, owner_id: str) -> Account:
+    """Return an account; one of another owner is not there for who sees one owner only."""
+    found = registry().account(account_id)
+    if found is None or (owner_id and found.owner.id != owner_id):
+        raise Problem(Reason.NOT_FOUND)
+    return found
+
+
+def _managed(account_id: str) -> tuple[Manager, Account]:
+    caller = _caller("manage")
+    manager = Manager(
         registry=registry(),
         vault=vault(),
         now=bootstrap.now,
         recovery_days=settings.recovery_days,
-        actor=Actor(kind="api_key", name=key.name),
+        actor=caller.actor,
         request_id=app.current_event.request_context.request_id,
     )
+    return manager, _find(account_id, caller.owner_id)
+
+
+def _session(session_id: str) -> ConnectSession:
+    caller = _caller("sessions")
+    found = registry().session(session_id)
+    if found is None or (caller.owner_id and found.owner.id != caller.owner_id):
+        raise Problem(Reason.NOT_FOUND)
+    return found
 
 
 def _base_url() -> str:

@@ -17,7 +17,7 @@ from namely_link.access import authorised
 from namely_link.bearers import Kind, parse
 from namely_link.credentials import parse_credential
 from namely_link.link import ByOwner, BySession, LinkCommand, LinkedAccount, link
-from namely_link.model import Actor, Owner
+from namely_link.model import Actor
 from namely_link.problems import Problem, Reason, StorageError
 from namely_link.settings import HubSettings
 
@@ -106,13 +106,15 @@ def _command(fields: web.Fields, bearer: Bearer) -> LinkCommand:
         permission = BySession(session_id=bearer.id, bearer=bearer.value)
         actor = Actor(kind="session", name=bearer.id)
     else:
-        key = authorised(registry(), bearer, scope="link", now=bootstrap.now())
+        caller = authorised(registry(), bearer, scope="link", now=bootstrap.now())
         permission = ByOwner(
-            owner=Owner(fields.owner_id(), fields.text("owner_name", required=True)),
+            owner=caller.on_behalf_of(
+                fields.owner_id(required=False), fields.text("owner_name", most=200)
+            ),
             metadata=fields.metadata() or {},
             type="test" if fields.choice("type", "production", "test") == "test" else "production",
         )
-        actor = Actor(kind="api_key", name=key.name)
+        actor = caller.actor
     fields.done()
     return LinkCommand(
         credential=credential,

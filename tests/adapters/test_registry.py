@@ -309,3 +309,11 @@ def test_a_key_is_read_as_it_was_written(registry) -> None:
     registry.create_key(key)
     assert registry.key("key_1") == key
     assert registry.key("key_2") is None
+
+
+def test_a_revoked_key_stays_revoked(registry) -> None:
+    key = ApiKey(id="key_1", name="backend", scopes=("read",), created_at=timestamp(NOW))
+    registry.create_key(key)
+    assert registry.revoke_key("key_1")
+    assert registry.key("key_1") == replace(key, revoked=True)
+    assert not registry.revoke_key("key_2")

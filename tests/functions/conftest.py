@@ -75,6 +75,10 @@ class House:
         values = {"SUBDOMAIN": known.subdomain, "TOKEN": known.token} | values
         return self.invoke("hub/link", **values)
 
+    def portal(self, **fields: object) -> str:
+        made = self.invoke("api/make-portal", changes={"body": json.dumps(fields)})["json"]
+        return made["token"]
+
     def session(self) -> dict[str, Any]:
         made = self.invoke("api/make-session")["json"]
         self.values |= {"SESSION": made["token"], "SESSION_ID": made["id"]}
@@ -147,6 +151,7 @@ def house(environ, simulator: Simulator):
                 "API_KEY": key,
                 "SESSION": mint(Kind.CONNECT_SESSION).value,
                 "SESSION_ID": mint(Kind.CONNECT_SESSION).id,
+                "PORTAL": mint(Kind.PORTAL_SESSION).value,
                 "SUBDOMAIN": acme.subdomain,
                 "TOKEN": acme.token,
                 "ACCOUNT_ID": "acc_nobody",

@@ -15,7 +15,7 @@ from namely_link.vault import SecretsManagerVault
 
 FILES = [
     *("make-session", "read-session", "revoke-session", "list", "read", "rename", "unlink"),
-    *("suspend", "resume", "ledger"),
+    *("suspend", "resume", "ledger", "make-portal"),
 ]
 
 
@@ -202,3 +202,66 @@ def test_a_prefilled_session_is_in_no_list_of_accounts(house) -> None:
     assert house.session()["subdomain"] == "acme"
     query = {"queryStringParameters": {"subdomain": "acme"}}
     assert house.invoke("api/list", changes=query)["json"]["accounts"] == []
+
+
+def test_a_portal_session_is_made_with_its_link(house) -> None:
+    made = house.invoke("api/make-portal")["json"]
+    base = "https://abcdef1234.execute-api.eu-central-1.amazonaws.com/production"
+    assert made["url"] == f"{base}/accounts#{made['token']}"
+    shown = house.invoke("api/portal-current", PORTAL=made["token"])["json"]
+    assert shown == {key: made[key] for key in made if key not in {"token", "url"}}
+    assert (shown["rank"], shown["owner"]["id"]) == ("operator", "o1")
+
+
+def test_a_portal_session_ends(house, monkeypatch) -> None:
+    token = house.portal()
+    later = bootstrap.now() + timedelta(hours=1)
+    monkeypatch.setattr(bootstrap, "now", lambda: later)
+    answer = house.invoke("api/portal-current", PORTAL=token)
+    assert answer["json"]["code"] == "session_expired"
+
+
+@pytest.mark.parametrize("bearer", ["PORTAL", "API_KEY"])
+def test_what_is_no_portal_session_is_refused(house, bearer: str) -> None:
+    answer = house.invoke("api/portal-current", PORTAL=house.values[bearer])
+    assert answer["json"]["code"] == "unauthorized"
+
+
+def test_a_viewer_reads_and_changes_nothing(house, linked) -> None:
+    viewer = house.portal(rank="viewer")
+    assert house.invoke("api/read", API_KEY=viewer)["json"] == linked
+    for file in ("rename", "unlink", "suspend", "make-session", "make-portal"):
+        assert house.invoke(f"api/{file}", API_KEY=viewer)["json"]["code"] == "forbidden"
+    assert house.link(API_KEY=viewer)["json"]["code"] == "forbidden"
+
+
+def test_an_operator_does_everything_but_make_portal_sessions(house, linked) -> None:
+    operator = house.portal(rank="operator")
+    for file in ("rename", "suspend", "resume", "make-session", "unlink"):
+        assert house.invoke(f"api/{file}", API_KEY=operator)["statusCode"] in {200, 201}
+    assert house.link(API_KEY=operator)["statusCode"] == 201
+    assert house.invoke("api/make-portal", API_KEY=operator)["json"]["code"] == "forbidden"
+
+
+def test_a_portal_session_of_one_owner_keeps_to_it(house, linked) -> None:
+    session = house.session()
+    other = house.portal(rank="operator", owner_id="o2", owner_name="Owner Two")
+    for file in ("read", "rename", "unlink", "ledger", "read-session", "revoke-session"):
+        assert house.invoke(f"api/{file}", API_KEY=other)["json"]["code"] == "not_found"
+    assert house.invoke("api/read-session")["json"]["state"] == session["state"]
+    assert house.invoke("api/list", API_KEY=other)["json"]["code"] == "forbidden"
+    everything = {"queryStringParameters": {}}
+    assert house.invoke("api/list", API_KEY=other, changes=everything)["json"]["accounts"] == []
+    assert house.link(API_KEY=other)["json"]["code"] == "forbidden"
+    credential = {"subdomain": "acme", "token": house.values["TOKEN"]}
+    own = house.invoke("hub/link", API_KEY=other, changes={"body": json.dumps(credential)})["json"]
+    assert own["owner"] == {"id": "o2", "name": "Owner Two"}
+    assert house.invoke("api/list", API_KEY=other, changes=everything)["json"]["accounts"] == [own]
+
+
+@pytest.mark.parametrize("missing", ["owner_id", "owner_name"])
+def test_a_session_of_nobody_is_refused(house, missing: str) -> None:
+    body = {"owner_id": "o1", "owner_name": "Owner One"}
+    del body[missing]
+    answer = house.invoke("api/make-session", changes={"body": json.dumps(body)})
+    assert (answer["json"]["code"], answer["json"]["field"]) == ("invalid_request", missing)

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 
 @contextlib.contextmanager
 def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(  # noqa: S603 - our own program
+    process = subprocess.Popen(
         [sys.executable, "-m", "simulator", *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE,

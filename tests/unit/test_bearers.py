@@ -42,6 +42,9 @@ class Keys:
     def key(self, key_id: str) -> ApiKey | None:
         return self.keys.get(key_id)
 
+    def portal(self, _session_id: str) -> None:
+        return None
+
 
 BEARER = mint(Kind.API_KEY)
 
@@ -52,7 +55,7 @@ def key(**changes: object) -> ApiKey:
 
 
 def test_a_key_with_the_scope_is_let_in() -> None:
-    assert authorised(Keys(key()), BEARER, scope="link", now=now()).name == "backend"
+    assert authorised(Keys(key()), BEARER, scope="link", now=now()).actor.name == "backend"
 
 
 @pytest.mark.parametrize(
@@ -63,6 +66,7 @@ def test_a_key_with_the_scope_is_let_in() -> None:
         (Keys(key(expires_at="2026-01-02T00:00:00Z")), BEARER, Code.UNAUTHORIZED),
         (Keys(key(scopes=("read",))), BEARER, Code.FORBIDDEN),
         (Keys(key()), mint(Kind.CONNECT_SESSION), Code.FORBIDDEN),
+        (Keys(key()), mint(Kind.PORTAL_SESSION), Code.UNAUTHORIZED),
     ],
 )
 def test_every_other_bearer_is_kept_out(keys: Keys, bearer, code: Code) -> None:

@@ -22,9 +22,6 @@ _RETRY: timedelta = timedelta(minutes=1)
 class Registry(Protocol):
     """Where accounts are kept. Every method raises StorageError when AWS fails."""
 
-    def account(self, account_id: str) -> Account | None:
-        """Read an account, consistently."""
-
     def change(
         self, account: Account, *, event: dict[str, str], entry: LedgerEntry, due_at: str | None
     ) -> Account:
@@ -51,17 +48,6 @@ class Manager:
     recovery_days: int
     actor: Actor
     request_id: str
-
-    def find(self, account_id: str, *, owner_id: str = "") -> Account:
-        """Return an account, of one owner where `owner_id` is given.
-
-        Raises:
-            Problem: not_found, also for what belongs to another owner.
-        """
-        found = self.registry.account(account_id)
-        if found is None or (owner_id and found.owner.id != owner_id):
-            raise Problem(Reason.NOT_FOUND)
-        return found
 
     def rename(
         self, account: Account, *, label: str | None, metadata: Mapping[str, str] | None

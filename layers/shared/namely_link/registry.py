@@ -27,6 +27,7 @@ from namely_link.model import (
     LedgerEntry,
     Linked,
     Owner,
+    PortalSession,
     SecretVersion,
     Site,
     Status,
@@ -551,6 +552,51 @@ class DynamoDbRegistry:
         values = _values(item)
         del values["pk"], values["sk"]
         return ApiKey(**values | {"scopes": tuple(values["scopes"])})
+
+    def revoke_key(self, key_id: str) -> bool:
+        """Revoke an API key for good; False where there is none.
+
+        Raises:
+            StorageError: it may still be valid.
+        """
+        try:
+            with _translated("UpdateItem"):
+                self.client.update_item(
+                    TableName=self.table,
+                    Key=_key(f"KEY#{key_id}", "KEY"),
+                    UpdateExpression="SET revoked = :yes",
+                    ConditionExpression="attribute_exists(pk)",
+                    ExpressionAttributeValues=_item({":yes": True}),
+                )
+        except _ConditionError:
+            return False
+        return True
+
+    def create_portal(self, portal: PortalSession) -> None:
+        """Keep a portal session until a day after it expires.
+
+        Raises:
+            StorageError: it may have been kept.
+        """
+        ttl = int((moment(portal.expires_at) + timedelta(days=1)).timestamp())
+        keys = {"pk": f"PORTAL#{portal.id}", "sk": "PORTAL", "ttl": ttl}
+        with _translated("PutItem"):
+            self.client.put_item(TableName=self.table, Item=_item(asdict(portal) | keys))
+
+    def portal(self, session_id: str) -> PortalSession | None:
+        """Read a portal session, consistently.
+
+        Raises:
+            StorageError: DynamoDB failed.
+        """
+        item = self._get(_key(f"PORTAL#{session_id}", "PORTAL"))
+        if item is None:
+            return None
+        values = _values(item)
+        for key in ("pk", "sk", "ttl"):
+            del values[key]
+        owner = values.pop("owner", None)
+        return PortalSession(**values, owner=Owner(**owner) if owner else None)
 
     def _commit_items(
         self,

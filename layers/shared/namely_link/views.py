@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from namely_link.model import Account, ConnectSession, Receipt
+    from namely_link.model import Account, ConnectSession, PortalSession, Receipt
     from namely_link.problems import Problem
 
 type Document = dict[str, Any]
@@ -72,6 +72,18 @@ def connect_session(one: ConnectSession) -> Document:
         "return_url": one.return_url or None,
         "locale": one.locale or None,
         "confirm": one.confirm,
+        "created_at": one.created_at,
+        "expires_at": one.expires_at,
+    }
+
+
+def portal_session(one: PortalSession) -> Document:
+    """Return a portal session; its bearer is shown only when it is made."""
+    return {
+        "id": one.id,
+        "rank": one.rank,
+        "owner": asdict(one.owner) if one.owner else None,
+        "locale": one.locale or None,
         "created_at": one.created_at,
         "expires_at": one.expires_at,
     }
