@@ -74,8 +74,8 @@ def test_the_old_token_serves_until_the_candidate_is_promoted(client, vault) -> 
     }
     vault.promote(new, previous=old)
     stages = client.describe_secret(SecretId=NAME)["VersionIdsToStages"]
-    assert "AWSCURRENT" in stages[new.version_id]
-    assert "AWSCURRENT" not in stages[old.version_id]
+    assert stages[new.version_id] == ["AWSCURRENT"]
+    assert "AWSCURRENT" not in stages.get(old.version_id, [])
 
 
 def test_a_deleted_secret_can_be_recovered_for_as_long_as_asked(client, vault) -> None:

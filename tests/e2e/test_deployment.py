@@ -59,6 +59,10 @@ def test_an_account_lives_from_link_to_unlink(stack) -> None:
     status, again = link(stack, "acme-second-token", "life")
     assert (status, again["id"]) == (200, made["id"])
     assert again["secret"]["version_id"] != made["secret"]["version_id"]
+    secret = aws(stack, "secretsmanager").describe_secret(SecretId=again["secret"]["arn"])
+    stages = secret["VersionIdsToStages"]
+    assert stages[again["secret"]["version_id"]] == ["AWSCURRENT"]
+    assert stages[made["secret"]["version_id"]] == ["AWSPREVIOUS"]
     assert stack.call("GET", "/v1/accounts?owner_id=life")[1]["accounts"] == [again]
     assert stack.call("GET", f"/v1/accounts/{made['id']}") == (200, again)
     status, gone = stack.call("DELETE", f"/v1/accounts/{made['id']}")

@@ -92,6 +92,12 @@ class SecretsManagerVault:
                 MoveToVersionId=version.version_id,
                 RemoveFromVersionId=previous.version_id,
             )
+            # Now that AWSCURRENT keeps it; a secret may have twenty labels only.
+            self.client.update_secret_version_stage(
+                SecretId=version.arn,
+                VersionStage=CANDIDATE + version.version_id,
+                RemoveFromVersionId=version.version_id,
+            )
         except (ClientError, BotoCoreError) as error:
             raise _translated("UpdateSecretVersionStage", error) from None
 
