@@ -3,7 +3,7 @@ PYTHON ?= python3.13
 PORT ?= 0
 VENV := .venv/.installed
 SAM := .venv-sam/.installed
-RUN := PYTHONPATH=layers/shared:. .venv/bin/python -B
+RUN := exec env PYTHONPATH=layers/shared:. .venv/bin/python -B
 
 .PHONY: help run test lint deploy lock api-key invoke clean
 
@@ -24,7 +24,10 @@ $(VENV) $(SAM):
 	@command -v $(PYTHON) >/dev/null && $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' \
 		|| { echo "Python 3.13 is missing: install it so that $(PYTHON) is on the PATH."; exit 1; }
 	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/pip install --quiet --require-hashes -r $<
+	$(@D)/bin/pip install --quiet --require-hashes -r requirements/uv.txt
+	@# pip is slower, but knows the settings of machines that have a mirror of their own.
+	$(@D)/bin/uv pip sync --quiet --python $(@D)/bin/python --require-hashes $< 2>/dev/null \
+		|| $(@D)/bin/pip install --quiet --require-hashes -r $<
 	@touch $@
 
 run: $(VENV) $(SAM)
@@ -55,8 +58,8 @@ invoke: $(VENV)
 	@$(RUN) -m local.invoke $(FUNCTION) $(EVENT) $(WHERE)
 
 lock: $(VENV)
-	.venv/bin/pip install --quiet uv
-	for lock in requirements/dev requirements/sam requirements/runtime; do \
+	.venv/bin/pip install --quiet --require-hashes -r requirements/uv.txt
+	for lock in requirements/dev requirements/sam requirements/uv requirements/runtime; do \
 		.venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header \
 			--python-version 3.13 $$lock.in --output-file $$lock.txt || exit 1; done
 	mv requirements/runtime.txt layers/shared/requirements.txt
