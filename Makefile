@@ -5,7 +5,7 @@ VENV := .venv/.installed
 SAM := .venv-sam/.installed
 RUN := exec env PYTHONPATH=layers/shared:. .venv/bin/python -B
 
-.PHONY: help run test lint deploy lock api-key invoke clean
+.PHONY: help run test lint deploy lock api-key seal invoke clean
 
 help:
 	@echo "make run               deploy to this machine and link accounts (PORT=... for a fixed port)"
@@ -13,8 +13,9 @@ help:
 	@echo "make lint              ruff, mypy, cfn-lint"
 	@echo "make deploy            deploy to AWS with your own credentials; asks for the parameters"
 	@echo "make api-key NAME=...  mint an API key (SCOPES=... DAYS=..., REVOKE=... takes one back)"
+	@echo "make seal OWNER=... SUBDOMAIN=...   seal a token from standard input for an event"
 	@echo "make invoke FUNCTION=hub EVENT=events/hub/health.json   give an event to a function"
-	@echo "                       (both: LOCAL=1 for what make run runs, STACK=... on AWS)"
+	@echo "                       (these: LOCAL=1 for what make run runs, STACK=... on AWS)"
 	@echo "make lock              pin the requirements anew"
 
 $(VENV): requirements/dev.txt
@@ -40,8 +41,7 @@ lint: $(VENV) $(SAM)
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy layers/shared/namely_link simulator local
-	.venv/bin/mypy functions/hub/app.py
-	.venv/bin/mypy functions/api/app.py
+	for app in functions/*/app.py; do .venv/bin/mypy $$app || exit 1; done
 	AWS_DEFAULT_REGION=eu-central-1 SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint
 
 deploy: $(SAM)
@@ -53,6 +53,9 @@ WHERE = $(if $(STACK),--stack $(STACK)) $(if $(LOCAL),--local)
 api-key: $(VENV)
 	@$(RUN) -m local.api_key $(if $(REVOKE),--revoke $(REVOKE),--name "$(NAME)") \
 		$(if $(SCOPES),--scopes $(SCOPES)) $(if $(DAYS),--days $(DAYS)) $(WHERE)
+
+seal: $(VENV)
+	@$(RUN) -m local.seal --owner "$(OWNER)" --subdomain "$(SUBDOMAIN)" $(WHERE)
 
 invoke: $(VENV)
 	@$(RUN) -m local.invoke $(FUNCTION) $(EVENT) $(WHERE)

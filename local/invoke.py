@@ -18,7 +18,7 @@ from local.processes import LocalError
 def main() -> int:
     """Invoke a function of a stack on AWS, or (`--local`) of what `make run` runs."""
     parser = argparse.ArgumentParser(prog="make invoke", description=__doc__)
-    parser.add_argument("function", choices=("hub", "api"))
+    parser.add_argument("function", choices=("hub", "api", "check", "sweep", "publish", "intake"))
     parser.add_argument("event", type=Path, help="a file of events/")
     parser.add_argument("--stack", default="namely-link", help="default: %(default)s")
     parser.add_argument("--local", action="store_true", help="the stack of `make run`")
@@ -35,7 +35,7 @@ def main() -> int:
     except (LocalError, BotoCoreError, ClientError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    body = answer.get("body", "")
+    body = answer.get("body", "") if isinstance(answer, dict) else ""
     if isinstance(body, str) and body.startswith("{"):
         answer["body"] = json.loads(body)
     print(json.dumps(answer, indent=2))

@@ -157,6 +157,8 @@ def _deploy(environ: Mapping[str, str], state: Path, simulator: Simulator) -> di
         "NamelyDeadlineSeconds": "4",
         "PublicUrl": f"{environ['AWS_ENDPOINT_URL']}/_aws/execute-api/{API_ID}/{STAGE}",
         "RequestsPerSecond": "500",
+        "RecheckSeconds": "5",
+        "ArchiveDays": "0",  # the emulator has no archives
     }
     # The emulator names the API by this tag, so that its address is known before it exists.
     tags = ["--tags", f"ms-custom-id={API_ID}"]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from namely_link.access import Caller, Scope
+    from namely_link.checks import CheckQueue
     from namely_link.model import Account
     from namely_link.vault import SecretsManagerVault
 
@@ -45,6 +46,12 @@ def registry() -> DynamoDbRegistry:
 def vault() -> SecretsManagerVault:
     """Return the vault, made at the first unlinking."""
     return bootstrap.vault(settings)
+
+
+@cache
+def checks() -> CheckQueue:
+    """Return where checks wait, made at the first one that is asked for."""
+    return bootstrap.checks(settings.check_queue)
 
 
 @app.post("/v1/connect-sessions")
@@ -175,6 +182,20 @@ def suspend_account(account_id: str) -> Response[str]:
 def resume_account(account_id: str) -> Response[str]:
     manager, account = _managed(account_id)
     return _json(200, views.account(manager.set_paused(account, Status.ACTIVE)))
+
+
+@app.post("/v1/accounts/<account_id>/restore")
+def restore_account(account_id: str) -> Response[str]:
+    manager, account = _managed(account_id)
+    return _json(200, views.account(manager.restore(account)))
+
+
+@app.post("/v1/accounts/<account_id>/check")
+def check_account(account_id: str) -> Response[str]:
+    caller = _caller("manage")
+    account = _find(account_id, caller.owner_id)
+    checks().put(account.id, asked_by=caller.actor.name)
+    return _json(202, views.account(account))
 
 
 @app.get("/v1/accounts/<account_id>/ledger")

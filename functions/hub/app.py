@@ -8,15 +8,16 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.metrics import MetricUnit
 
 from namely_link import bootstrap, views, web
 from namely_link.access import authorised
 from namely_link.bearers import Kind, parse
 from namely_link.credentials import parse_credential
-from namely_link.link import ByOwner, BySession, LinkCommand, LinkedAccount, link
+from namely_link.link import ByOwner, BySession, LinkCommand, LinkedAccount, Parked, Tried, link
 from namely_link.model import Actor
 from namely_link.problems import Problem, Reason, StorageError
 from namely_link.settings import HubSettings
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from namely_link.registry import DynamoDbRegistry
 
 logger = Logger()
+metrics = Metrics()
 _NO_STORE = {"Cache-Control": "no-store"}
 settings = HubSettings.read()
 app = APIGatewayRestResolver(
@@ -68,16 +70,19 @@ def post_account() -> Response[str]:
         return_url = _return_url(bearer) if form else ""
         done = link(_command(fields, bearer), ports())
     except Problem as problem:
+        _count("LinksUndetermined" if problem.status == 503 else "LinksRefused")
         if form:
             return _form_answer(return_url, problem=problem)
         raise
-    if not isinstance(done, LinkedAccount):
+    if isinstance(done, Tried):
         return _json(200, {"receipt": views.receipt(done.receipt)})
-    logger.info("linked", account_id=done.account.id, again=done.again)
+    _count("LinksDone")
+    logger.info("stored", account_id=done.account.id, outcome=type(done).__name__)
     if form:
         return _form_answer(return_url, done=done)
     show = views.own_account if bearer.kind is Kind.CONNECT_SESSION else views.account
-    return _json(200 if done.again else 201, show(done.account))
+    status = 202 if isinstance(done, Parked) else 200 if done.again else 201
+    return _json(status, show(done.account))
 
 
 @app.get("/v1/connect-sessions/current")
@@ -98,6 +103,10 @@ def get_health() -> Response[str]:
     return _json(200, {"status": "ok", "stack": settings.stack})
 
 
+def _count(name: str) -> None:
+    metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+
+
 def _command(fields: web.Fields, bearer: Bearer) -> LinkCommand:
     credential = parse_credential(fields.typed("subdomain"), fields.typed("token"))
     label, dry_run = fields.text("label", most=100), fields.flag("dry_run")
@@ -111,6 +120,7 @@ def _command(fields: web.Fields, bearer: Bearer) -> LinkCommand:
             owner=caller.on_behalf_of(
                 fields.owner_id(required=False), fields.text("owner_name", most=200)
             ),
+            park=bearer.kind is Kind.PORTAL_SESSION,
             metadata=fields.metadata() or {},
             type="test" if fields.choice("type", "production", "test") == "test" else "production",
         )
@@ -140,11 +150,14 @@ def _return_url(bearer: Bearer) -> str:
 
 
 def _form_answer(
-    return_url: str, *, done: LinkedAccount | None = None, problem: Problem | None = None
+    return_url: str, *, done: LinkedAccount | Parked | None = None, problem: Problem | None = None
 ) -> Response[str]:
     """Send the browser back, or show a small page where the session names no return address."""
     if return_url:
-        result = {"status": "linked", "account_id": done.account.id} if done else {}
+        result = {}
+        if done:
+            status = "parked" if isinstance(done, Parked) else "linked"
+            result = {"status": status, "account_id": done.account.id}
         if problem:
             result = {"status": "failed", "code": problem.code, "reason": problem.reason}
         mark = "&" if "?" in return_url else "?"
@@ -209,5 +222,6 @@ def on_not_found(_error: Exception) -> Response[str]:
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST)
+@metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return app.resolve(event, context)

@@ -4,6 +4,11 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from namely_link.registry import DynamoDbRegistry
+from namely_link.vault import SecretsManagerVault
+from templates import create_table
+from world import World
+
 
 @pytest.fixture
 def table(monkeypatch: pytest.MonkeyPatch):
@@ -11,16 +16,15 @@ def table(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     with mock_aws():
         made = boto3.client("dynamodb", region_name="eu-central-1")
-        made.create_table(
-            TableName="table",
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
-        )
+        create_table(made, "table")
         yield made
+
+
+@pytest.fixture
+def world(table) -> World:
+    secrets = boto3.client("secretsmanager", region_name="eu-central-1")
+    return World(
+        registry=DynamoDbRegistry(client=table, table="table"),
+        vault=SecretsManagerVault(client=secrets, prefix="s/namely/", key_arn="alias/aws/test"),
+        secrets=secrets,
+    )

@@ -97,6 +97,8 @@ def world(simulator: Simulator, table):
                 now=lambda: NOW,
                 monotonic=time.monotonic,
                 deadline_seconds=5,
+                park_for=timedelta(hours=24),
+                recheck=timedelta(minutes=5),
             ),
         )
 

@@ -8,12 +8,14 @@ import pytest
 from botocore.stub import Stubber
 
 from namely_link.model import (
+    LEASE,
     Account,
     AccountWarning,
     Actor,
     ApiKey,
     Attempt,
     ConnectSession,
+    Event,
     Identity,
     LedgerEntry,
     Linked,
@@ -26,14 +28,14 @@ from namely_link.model import (
     timestamp,
 )
 from namely_link.problems import ConflictError, Problem, Reason, StorageError
-from namely_link.registry import LEASE, DynamoDbRegistry, Wanted
+from namely_link.registry import DynamoDbRegistry, Wanted
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 OWNER = Owner("o1", "Owner One")
 ENTRY = LedgerEntry(
     at=timestamp(NOW), action="linked", actor=Actor(kind="session", name="s1"), request_id="r1"
 )
-EVENT = {"event_id": "e1", "type": "Account Linked"}
+EVENT = Event(type="Account Linked", event_id="e1", occurred_at=timestamp(NOW), correlation_id="r1")
 
 
 @pytest.fixture
@@ -87,8 +89,9 @@ def commit(
         attempt_id=begun.attempt.id,
         session_id=session,
         linked=Linked(begun.id, again=False, fingerprint="f") if session else None,
-        event=EVENT,
+        events=(EVENT,),
         entry=ENTRY,
+        due_at=timestamp(NOW + timedelta(days=1)),
     )
 
 
@@ -317,3 +320,13 @@ def test_a_revoked_key_stays_revoked(registry) -> None:
     assert registry.revoke_key("key_1")
     assert registry.key("key_1") == replace(key, revoked=True)
     assert not registry.revoke_key("key_2")
+
+
+def test_an_account_that_changed_is_neither_snoozed_nor_taken(client, registry) -> None:
+    done = commit(registry, registry.begin(proposal(), attempt=attempt(), now=NOW))
+    old = replace(done, revision=0)
+    registry.snooze(old, until=NOW)
+    assert not registry.take(old, attempt=attempt(), now=NOW)
+    key = {"pk": {"S": f"ACCOUNT#{done.id}"}, "sk": {"S": "ACCOUNT"}}
+    row = client.get_item(TableName="table", Key=key)["Item"]
+    assert (row["due_at"]["S"], "attempt" in row) == (timestamp(NOW + timedelta(days=1)), False)

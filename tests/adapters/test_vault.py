@@ -106,6 +106,11 @@ def test_deleting_again_or_what_never_was_is_fine(vault) -> None:
                 SecretVersion(NAME, "v" * 36), previous=SecretVersion(NAME, "u" * 36)
             ),
         ),
+        ("update_secret_version_stage", lambda vault: vault.withdraw(NAME, "v" * 36)),
+        ("describe_secret", lambda vault: vault.promote(SecretVersion(NAME, "v" * 36))),
+        ("get_secret_value", lambda vault: vault.read(SecretVersion(NAME, "v" * 36))),
+        ("restore_secret", lambda vault: vault.restore(NAME)),
+        ("delete_secret", lambda vault: vault.delete(NAME, recovery_days=None)),
         ("delete_secret", lambda vault: vault.delete(NAME, recovery_days=7)),
     ],
 )
@@ -121,3 +126,24 @@ def test_a_fault_of_aws_is_translated_without_the_token(client, vault, operation
 def test_a_request_that_never_went_out_is_translated_too(vault) -> None:
     with pytest.raises(StorageError, match="ParamValidationError"):
         vault.delete("", recovery_days=7)
+
+
+def test_promoting_again_changes_nothing(client, vault) -> None:
+    create(vault)
+    new = vault.put_candidate(name=NAME, credential=NEW, attempt_id=str(uuid4()))
+    for _ in range(2):
+        vault.promote(new)
+    stages = client.describe_secret(SecretId=NAME)["VersionIdsToStages"]
+    assert stages[new.version_id] == ["AWSCURRENT"]
+
+
+def test_an_attempt_that_wrote_nothing_has_no_label_to_take(vault) -> None:
+    create(vault)
+    vault.withdraw(NAME, str(uuid4()))
+    vault.withdraw("stack/namely/never", str(uuid4()))
+
+
+def test_a_pinned_version_is_read(vault) -> None:
+    version = create(vault)
+    vault.put_candidate(name=NAME, credential=NEW, attempt_id=str(uuid4()))
+    assert vault.read(version) == OLD

@@ -103,9 +103,29 @@ def test_an_event_that_needs_more_says_what(run) -> None:
 
 
 def test_commands_say_when_nothing_runs(tmp_path: Path) -> None:
-    for command in (["local.api_key", "--name", "x"], ["local.invoke", "hub", "x"]):
+    for command in (
+        ["local.api_key", "--name", "x"],
+        ["local.invoke", "hub", "x"],
+        ["local.seal", "--owner", "x", "--subdomain", "x"],
+    ):
         done = python(tmp_path, *command, "--local")
         assert (done.returncode, done.stderr) == (1, "Nothing runs here: start `make run` first.\n")
+
+
+def test_a_token_is_sealed_from_standard_input(run) -> None:
+    command = [sys.executable, "-m", "local.seal", "--owner", "o1", "--subdomain", "acme"]
+    done = subprocess.run(
+        [*command, "--local"],
+        cwd=ROOT,
+        env=environ(run[1]),
+        input="t" * 64 + "\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert len(done.stdout.strip()) > 64
+    assert "t" * 64 not in done.stdout
 
 
 def test_run_says_when_its_port_is_taken(run, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """The deployed system over HTTP, as its users meet it."""
 
+import base64
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -103,7 +105,9 @@ def test_two_links_of_one_pair_at_once_make_one_account(stack) -> None:
 
 
 @pytest.mark.parametrize(("role", "refused"), [("HubRole", True), ("ApiRole", True), (None, False)])
-def test_no_role_of_ours_may_read_a_token(stack, role: str | None, refused: bool) -> None:
+def test_no_role_but_that_of_checks_may_read_a_token(
+    stack, role: str | None, refused: bool
+) -> None:
     account = link(stack, "small-company", "iam")[1]
     environ = dict(stack.environ)
     if role:
@@ -140,3 +144,92 @@ def test_no_token_is_in_any_log_of_the_functions(stack) -> None:
             text += event["message"]
     assert '"code":"token_refused"' in text
     assert not [one.name for one in credentials() if one.token in text]
+
+
+class Bus:
+    """What the stack's own bus delivers, over a queue that listens to it."""
+
+    def __init__(self, stack) -> None:
+        self.sqs, events = aws(stack, "sqs"), aws(stack, "events")
+        self.url = self.sqs.create_queue(QueueName="listener")["QueueUrl"]
+        asked = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])
+        events.put_rule(
+            Name="listener", EventBusName=STACK, EventPattern='{"source": ["namely-link"]}'
+        )
+        target = {"Id": "listener", "Arn": asked["Attributes"]["QueueArn"]}
+        events.put_targets(Rule="listener", EventBusName=STACK, Targets=[target])
+        self.events = events
+
+    def wait_for(self, kind: str, owner: str, *, seconds: float = 90) -> dict:
+        """Return the detail of the next event of a kind about an owner's account."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            got = self.sqs.receive_message(
+                QueueUrl=self.url, MaxNumberOfMessages=10, WaitTimeSeconds=1
+            )
+            for message in got.get("Messages", []):
+                self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+                event = json.loads(message["Body"])
+                if event["detail-type"] == kind:
+                    detail = event["detail"]
+                    if detail["account"]["owner"]["id"] == owner:
+                        return detail
+        msg = f"no {kind} of {owner}"
+        raise AssertionError(msg)
+
+    def put(self, kind: str, detail: dict) -> None:
+        entry = {"EventBusName": STACK, "Source": "crm", "DetailType": kind}
+        self.events.put_events(Entries=[entry | {"Detail": json.dumps(detail)}])
+
+
+@pytest.fixture(scope="module")
+def bus(stack) -> Bus:
+    return Bus(stack)
+
+
+def test_a_revoked_token_fails_and_recovers_on_the_bus(stack, bus: Bus) -> None:
+    account = link(stack, "narrow-role", "health")[1]
+    assert bus.wait_for("Account Linked", "health")["account"]["id"] == account["id"]
+    stack.simulator.revoke("narrow-role")
+    try:
+        stack.call("POST", f"/v1/accounts/{account['id']}/check")
+        failed = bus.wait_for("Account Failed", "health", seconds=150)
+    finally:
+        stack.simulator.restore("narrow-role")
+    assert (failed["previous_status"], failed["account"]["status"]) == ("active", "error")
+    assert stack.call("GET", f"/v1/accounts/{account['id']}")[1]["status"] == "error"
+    stack.call("POST", f"/v1/accounts/{account['id']}/check")
+    assert bus.wait_for("Account Recovered", "health")["account"]["status"] == "active"
+
+
+def test_an_event_with_a_sealed_token_links_an_account(stack, bus: Bus) -> None:
+    known = stack.simulator.credential("small-company")
+    detail = {"owner_id": "sealed", "owner_name": "Sealed Ltd", "subdomain": known.subdomain}
+    bus.put("Link Requested", detail | {"token": known.token, "request_id": "plain"})
+    assert bus.wait_for("Link Rejected", "sealed")["code"] == "invalid_request"
+    key = aws(stack, "cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
+    arn = next(one["OutputValue"] for one in key if one["OutputKey"] == "KeyArn")
+    sealed = aws(stack, "kms").encrypt(
+        KeyId=arn,
+        Plaintext=known.token.encode(),
+        EncryptionContext={"owner_id": "sealed", "subdomain": known.subdomain},
+    )["CiphertextBlob"]
+    bus.put("Link Requested", detail | {"sealed_token": base64.b64encode(sealed).decode()})
+    account = bus.wait_for("Account Linked", "sealed")["account"]
+    assert account["status"] == "active"
+    bus.put("Unlink Requested", {"account_id": account["id"]})
+    assert bus.wait_for("Account Unlinked", "sealed")["account"]["status"] == "unlinked"
+
+
+def test_a_link_is_parked_while_namely_is_down_and_finishes_by_itself(stack, bus: Bus) -> None:
+    made = stack.call("POST", "/v1/connect-sessions", {"owner_id": "parked", "owner_name": "P"})[1]
+    known = stack.simulator.credential("only-self")
+    body = {"subdomain": known.subdomain, "token": known.token}
+    stack.simulator.outage(True)
+    try:
+        status, account = stack.call("POST", "/v1/accounts", body, bearer=made["token"])
+        assert (status, account["status"]) == (202, "pending")
+        bus.wait_for("Link Parked", "parked")
+    finally:
+        stack.simulator.outage(False)
+    assert bus.wait_for("Account Linked", "parked", seconds=150)["account"]["status"] == "active"

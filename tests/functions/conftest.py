@@ -5,7 +5,7 @@ import importlib.util
 import io
 import json
 import string
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +17,7 @@ from moto import mock_aws
 from local.api_key import make_key
 from namely_link.bearers import Kind, mint
 from simulator import Simulator
+from templates import create_table
 
 ROOT = Path(__file__).parents[2]
 REGION = "eu-central-1"
@@ -29,6 +30,9 @@ ENVIRON = {
     "STAGE": "sandbox",
     "SECRET_PREFIX": "stack/namely/",
     "SECRET_KEY_ARN": "alias/aws/test",
+    "CHECK_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/checks",
+    "POWERTOOLS_METRICS_NAMESPACE": "namely-link",
+    "EVENT_BUS": "stack",
     "ALLOWED_ORIGINS": "https://app.example.com",
     "NAMELY_DEADLINE_SECONDS": "5",
 }
@@ -52,6 +56,7 @@ class House:
     api: ModuleType
     simulator: Simulator
     values: dict[str, str]
+    context: Context = field(default_factory=Context)
 
     def logged(self) -> str:
         """Everything that both functions have logged."""
@@ -59,13 +64,16 @@ class House:
             self.api.logger.registered_handler.stream.getvalue()
         )
 
+    def event(self, file: str, **values: str) -> dict[str, Any]:
+        """Read a file of `events/`, its placeholders filled in."""
+        text = (ROOT / "events" / f"{file}.json").read_text()
+        return json.loads(string.Template(text).substitute(self.values | values))
+
     def invoke(self, file: str, *, changes: dict[str, Any] | None = None, **values: str) -> Any:
         """Give a file of `events/` to its function and return the answer, its body parsed."""
-        text = (ROOT / "events" / f"{file}.json").read_text()
-        event = json.loads(string.Template(text).substitute(self.values | values))
-        event |= changes or {}
+        event = self.event(file, **values) | (changes or {})
         module = getattr(self, file.partition("/")[0])
-        answer = module.handler(event, Context())
+        answer = module.handler(event, self.context)
         if answer["body"].startswith("{"):
             answer["json"] = json.loads(answer["body"])
         return answer
@@ -118,28 +126,7 @@ def load():
 @pytest.fixture
 def house(environ, simulator: Simulator):
     with mock_aws():
-        text = ["pk", "sk", "id", "owner_id", "subdomain", "listing"]
-        indexes = {"by_owner": "owner_id", "by_subdomain": "subdomain", "all_accounts": "listing"}
-        boto3.client("dynamodb").create_table(
-            TableName="table",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one in text],
-            KeySchema=[
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": index,
-                    "KeySchema": [
-                        {"AttributeName": key, "KeyType": "HASH"},
-                        {"AttributeName": "id", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-                for index, key in indexes.items()
-            ],
-        )
+        create_table(boto3.client("dynamodb"), "table")
         key = make_key("backend", table="table", environ={"AWS_DEFAULT_REGION": REGION})
         acme = simulator.credential("acme")
         hub = load_function("hub")

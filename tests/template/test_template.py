@@ -2,29 +2,12 @@
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-ROOT = Path(__file__).parents[2]
+from templates import ROOT, TEMPLATE
 
-
-class Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short forms as their names and values."""
-
-
-def _short_form(loader: Loader, suffix: str, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.ScalarNode):
-        return {suffix: loader.construct_scalar(node)}
-    if isinstance(node, yaml.SequenceNode):
-        return {suffix: loader.construct_sequence(node, deep=True)}
-    return {suffix: loader.construct_mapping(node, deep=True)}
-
-
-Loader.add_multi_constructor("!", _short_form)
-TEMPLATE = yaml.load((ROOT / "template.yaml").read_text(), Loader)  # noqa: S506 - a SafeLoader
 RESOURCES = TEMPLATE["Resources"]
 
 
@@ -45,13 +28,27 @@ def actions(role: str) -> set[str]:
     return {action for one in listed for action in ([one] if isinstance(one, str) else one)}
 
 
-ROLES = list(of_type("AWS::IAM::Role"))
+EVENTS = [path for path in (ROOT / "events").rglob("*.json") if path.parent.name != "schemas"]
 FUNCTIONS = of_type("AWS::Serverless::Function")
+ROLES = [name.replace("Function", "Role") for name in FUNCTIONS]
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_no_function_may_read_a_secret(role: str) -> None:
-    assert not {one for one in actions(role) if re.match(r"secretsmanager:(Get|Batch|\*)", one)}
+def test_only_checks_may_read_a_secret(role: str) -> None:
+    reading = {one for one in actions(role) if re.match(r"secretsmanager:(Get|Batch|\*)", one)}
+    assert reading == ({"secretsmanager:GetSecretValue"} if role == "CheckRole" else set())
+
+
+def test_what_reads_secrets_can_neither_write_nor_delete_them() -> None:
+    assert {one for one in actions("CheckRole") if one.startswith("secretsmanager:")} == {
+        "secretsmanager:GetSecretValue"
+    }
+
+
+def test_what_publishes_can_do_nothing_else() -> None:
+    touched = {one.partition(":")[0] for one in actions("PublishRole")}
+    assert touched == {"dynamodb", "events", "sqs", "logs", "xray"}
+    assert not {one for one in actions("PublishRole") if re.match(r"dynamodb:(Put|Upd|Del)", one)}
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -97,6 +94,42 @@ def test_the_table_recovers_encrypts_and_forgets_sessions() -> None:
     assert table["BillingMode"] == "PAY_PER_REQUEST"
 
 
+def test_every_trigger_that_delivers_again_ends_in_the_dead_letters() -> None:
+    dead = {"GetAtt": "DeadLetters.Arn"}
+    check = RESOURCES["CheckQueue"]["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]
+    stream = FUNCTIONS["PublishFunction"]["Properties"]["Events"]["Stream"]["Properties"]
+    intake = FUNCTIONS["IntakeFunction"]["Properties"]
+    assert check == dead
+    assert stream["DestinationConfig"]["OnFailure"]["Destination"] == dead
+    assert intake["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Destination"] == dead
+    assert intake["Events"]["Requests"]["Properties"]["DeadLetterConfig"]["Arn"] == dead
+
+
+def test_a_check_stays_invisible_for_six_time_outs() -> None:
+    timeout = TEMPLATE["Globals"]["Function"]["Timeout"]
+    assert RESOURCES["CheckQueue"]["Properties"]["VisibilityTimeout"] == 6 * timeout
+
+
+@pytest.mark.parametrize("name", of_type("AWS::CloudWatch::Alarm"))
+def test_every_alarm_is_in_the_runbook(name: str) -> None:
+    assert f"`{name}`" in (ROOT / "docs" / "operations.md").read_text()
+
+
+def test_every_metric_of_ours_that_is_watched_is_emitted() -> None:
+    watched = set(re.findall(r"MetricName: (\w+)", (ROOT / "template.yaml").read_text()))
+    code = "".join(path.read_text() for path in (ROOT / "functions").glob("*/app.py"))
+    emitted = set(re.findall(r'(?:name=|_count\(|else |name = )"([A-Z]\w+)"', code))
+    ours = {
+        one["Properties"]["MetricName"]
+        for one in of_type("AWS::CloudWatch::Alarm").values()
+        if one["Properties"]["Namespace"] == "namely-link"
+    }
+    assert ours
+    assert ours <= emitted & watched
+    documented = (ROOT / "docs" / "operations.md").read_text()
+    assert all(f"`{name}`" in documented for name in emitted)
+
+
 def test_the_key_rotates() -> None:
     assert RESOURCES["Key"]["Properties"]["EnableKeyRotation"] is True
 
@@ -132,17 +165,22 @@ def test_every_route_has_an_event_file_that_the_tests_use() -> None:
         )
         for name, one in FUNCTIONS.items()
         for event in one["Properties"]["Events"].values()
+        if event["Type"] == "Api"
     }
     files = {
         (path.parent.name, event["httpMethod"], event["resource"])
-        for path in (ROOT / "events").rglob("*.json")
+        for path in EVENTS
         for event in [json.loads(path.read_text())]
+        if "httpMethod" in event
     }
     assert files == routes
+    assert {path.parent.name for path in EVENTS} >= {
+        name.removesuffix("Function").lower() for name in FUNCTIONS
+    }
     tests = "".join(path.read_text() for path in (ROOT / "tests" / "functions").glob("*.py"))
     unused = [
         path.stem
-        for path in (ROOT / "events").rglob("*.json")
+        for path in EVENTS
         if f'{path.parent.name}/{path.stem}"' not in tests and f'"{path.stem}"' not in tests
     ]
     assert unused == []

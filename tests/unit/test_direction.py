@@ -10,11 +10,14 @@ PACKAGE = Path(__file__).parents[2] / "layers" / "shared" / "namely_link"
 KNOWN_TO_ONE = {
     "urllib3": {"namely"},
     "boto3": {"bootstrap", "registry"},  # the registry takes the serialiser of types only
-    "botocore": {"bootstrap", "vault", "registry"},
+    "botocore": {"bootstrap", "vault", "registry", "bus", "checks", "sealing"},
     "mypy_boto3_dynamodb": {"registry"},
     "mypy_boto3_secretsmanager": {"vault"},
+    "mypy_boto3_events": {"bus"},
+    "mypy_boto3_sqs": {"checks"},
+    "mypy_boto3_kms": {"sealing"},
 }
-ADAPTERS = {"namely", "vault", "registry", "settings", "bootstrap"}
+ADAPTERS = {"namely", "vault", "registry", "bus", "checks", "sealing", "settings", "bootstrap"}
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 
 

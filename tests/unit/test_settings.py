@@ -4,7 +4,16 @@ import base64
 
 import pytest
 
-from namely_link.settings import ApiSettings, HubSettings, Settings, SettingsError
+from namely_link.settings import (
+    ApiSettings,
+    HubSettings,
+    IntakeSettings,
+    ProbeSettings,
+    PublishSettings,
+    Settings,
+    SettingsError,
+    SweepSettings,
+)
 
 COMMON = {
     "TABLE_NAME": "table",
@@ -12,6 +21,8 @@ COMMON = {
     "STAGE": "production",
     "SECRET_PREFIX": "stack/namely/",
     "SECRET_KEY_ARN": "arn",
+    "CHECK_QUEUE_URL": "https://queue.example",
+    "EVENT_BUS": "stack",
 }
 
 
@@ -46,8 +57,19 @@ def test_a_production_stage_refuses_a_simulator(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMMON)
 def test_a_missing_setting_is_named(name: str) -> None:
-    with pytest.raises(SettingsError, match=name):
-        HubSettings.read({key: value for key, value in COMMON.items() if key != name})
+    environ = {key: value for key, value in COMMON.items() if key != name}
+    with pytest.raises(SettingsError, match=name):  # noqa: PT012 - which of them needs it
+        IntakeSettings.read(environ)
+        PublishSettings.read(environ)
+
+
+def test_each_function_has_what_it_needs() -> None:
+    assert ProbeSettings.read(COMMON).recheck_seconds == 300
+    assert HubSettings.read(COMMON).park_hours == 24
+    assert SweepSettings.read(COMMON).check_queue == "https://queue.example"
+    assert SweepSettings.read(COMMON).recovery_days == 30
+    assert IntakeSettings.read(COMMON).key_arn == "arn"
+    assert PublishSettings.read(COMMON).bus == "stack"
 
 
 def test_the_address_of_the_pages_has_no_slash_at_its_end() -> None:

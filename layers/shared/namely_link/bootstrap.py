@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import random
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 
+from namely_link.bus import EventBridgeBus
+from namely_link.check import Checker
+from namely_link.checks import CheckQueue
+from namely_link.intake import Intake
+from namely_link.manage import Manager
 from namely_link.namely import NamelyApi
 from namely_link.ports import Ports
 from namely_link.probe import Questions
-from namely_link.registry import DynamoDbRegistry
+from namely_link.registry import SHARDS, DynamoDbRegistry
+from namely_link.sealing import KmsSeal
+from namely_link.sweep import Sweeper
 from namely_link.vault import SecretsManagerVault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from namely_link.settings import HubSettings, Settings
+    from namely_link.model import Actor
+    from namely_link.settings import (
+        HubSettings,
+        IntakeSettings,
+        ProbeSettings,
+        Settings,
+        SweepSettings,
+    )
 
 _AWS = Config(
     connect_timeout=2,
@@ -55,16 +70,81 @@ def vault(settings: Settings, *, key_arn: str = "") -> SecretsManagerVault:
     return SecretsManagerVault(client=client, prefix=settings.secret_prefix, key_arn=key_arn)
 
 
+def questions(settings: ProbeSettings) -> Questions:
+    """Return what puts the questions of a probe, over one pool of connections."""
+    namely = NamelyApi(connect_to=settings.connect_to, ca_bundle=settings.ca_bundle)
+    return Questions(namely=namely, together=at_once, negative_control=settings.negative_control)
+
+
 def ports(settings: HubSettings, rows: DynamoDbRegistry) -> Ports:
     """Return everything that the link command touches."""
-    namely = NamelyApi(connect_to=settings.connect_to, ca_bundle=settings.ca_bundle)
     return Ports(
-        questions=Questions(
-            namely=namely, together=at_once, negative_control=settings.negative_control
-        ),
+        questions=questions(settings),
         vault=vault(settings, key_arn=settings.key_arn),
         registry=rows,
         now=now,
         monotonic=time.monotonic,
         deadline_seconds=settings.deadline_seconds,
+        park_for=timedelta(hours=settings.park_hours),
+        recheck=timedelta(seconds=settings.recheck_seconds),
+    )
+
+
+def checks(url: str) -> CheckQueue:
+    """Return where checks wait."""
+    return CheckQueue(client=boto3.client("sqs", config=_AWS), url=url)
+
+
+def checker(settings: ProbeSettings) -> Checker:
+    """Return what makes checks."""
+    return Checker(
+        questions=questions(settings),
+        vault=vault(settings),
+        registry=registry(settings),
+        now=now,
+        monotonic=time.monotonic,
+        deadline_seconds=settings.deadline_seconds,
+        jitter=lambda: random.uniform(0.9, 1.1),  # noqa: S311 - spreads load, keeps no secret
+        recheck=timedelta(seconds=settings.recheck_seconds),
+    )
+
+
+def sweeper(settings: SweepSettings) -> Sweeper:
+    """Return what finds and finishes what is due."""
+    return Sweeper(
+        registry=registry(settings),
+        vault=vault(settings),
+        checks=checks(settings.check_queue),
+        now=now,
+        recovery_days=settings.recovery_days,
+        shards=SHARDS,
+    )
+
+
+def bus(name: str) -> EventBridgeBus:
+    """Return the stack's bus."""
+    return EventBridgeBus(client=boto3.client("events", config=_AWS), name=name)
+
+
+def intake(settings: IntakeSettings) -> Intake:
+    """Return what handles requests from the event bus."""
+    rows = registry(settings)
+    secrets = vault(settings)
+
+    def manager(actor: Actor, request_id: str) -> Manager:
+        return Manager(
+            registry=rows,
+            vault=secrets,
+            now=now,
+            recovery_days=settings.recovery_days,
+            actor=actor,
+            request_id=request_id,
+        )
+
+    return Intake(
+        ports=ports(settings, rows),
+        registry=rows,
+        seal=KmsSeal(client=boto3.client("kms", config=_AWS), key_arn=settings.key_arn),
+        checks=checks(settings.check_queue),
+        manager=manager,
     )

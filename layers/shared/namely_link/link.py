@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
+from namely_link.check import CHECK_EVERY, TOKEN_LIFETIME
 from namely_link.model import (
+    LEASE,
     Account,
     Attempt,
+    Event,
     LedgerEntry,
     Linked,
     Owner,
     Receipt,
     Status,
+    StatusReason,
     new_id,
     timestamp,
 )
@@ -27,7 +30,7 @@ from namely_link.probe import Accepted, Rejected, Undetermined, may_send_token
 from namely_link.problems import ConflictError, Problem, Reason, StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from namely_link.model import (
         AccountType,
@@ -37,11 +40,7 @@ if TYPE_CHECKING:
         SecretVersion,
     )
     from namely_link.ports import Ports
-
-TOKEN_LIFETIME: Final = timedelta(days=730)
-"""Two years from creation, says Namely; the creation date is not told, so this is the latest."""
-
-CHECK_EVERY: Final = timedelta(days=1)
+    from namely_link.probe import SiteFinding, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +53,11 @@ class BySession:
 
 @dataclass(frozen=True, kw_only=True)
 class ByOwner:
-    """Permission by an API key or an event: the caller names the owner."""
+    """Permission by an API key, an operator or an event: the caller names the owner."""
 
     owner: Owner
+    park: bool = False
+    """Whether a person has typed the token, who should not have to type it again."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     type: AccountType = "production"
 
@@ -71,6 +72,8 @@ class LinkCommand:
     request_id: str
     label: str = ""
     dry_run: bool = False
+    attempt_id: str = field(default_factory=lambda: str(uuid4()))
+    """The same for the same request come again: it is the id of the secret's version."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,13 @@ class Tried:
     receipt: Receipt
 
 
+@dataclass(frozen=True)
+class Parked:
+    """Namely gave no verdict; the link finishes by itself, or is undone with an event."""
+
+    account: Account
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Permit:
     """What a permission allows."""
@@ -96,11 +106,12 @@ class _Permit:
     account_type: AccountType
     label: str
     metadata: Mapping[str, str]
+    park: bool
     session: ConnectSession | None = None
     fingerprint: str = ""
 
 
-def link(command: LinkCommand, ports: Ports) -> LinkedAccount | Tried:
+def link(command: LinkCommand, ports: Ports) -> LinkedAccount | Parked | Tried:
     """Link an account, link it again, or only try.
 
     Raises:
@@ -115,7 +126,7 @@ def link(command: LinkCommand, ports: Ports) -> LinkedAccount | Tried:
         raise Problem(Reason.STORAGE_UNAVAILABLE, retry_after=5) from error
 
 
-def _link(command: LinkCommand, ports: Ports) -> LinkedAccount | Tried:
+def _link(command: LinkCommand, ports: Ports) -> LinkedAccount | Parked | Tried:
     credential = command.credential
     deadline = ports.monotonic() + ports.deadline_seconds
     permit, site = ports.questions.together(
@@ -124,24 +135,40 @@ def _link(command: LinkCommand, ports: Ports) -> LinkedAccount | Tried:
     )
     if permit.session and permit.session.linked:
         return _same_answer(permit, ports)
+    attempt = Attempt(id=command.attempt_id, at=timestamp(ports.now()))
     if not may_send_token(site):
-        raise _problem(site, credential, permit)
-    attempt = Attempt(id=str(uuid4()), at=timestamp(ports.now()))
-    begin: list[Callable[[], object]] = []
-    if not command.dry_run:
-        begin.append(lambda: _begin(command, permit, attempt, ports))
-    verdict, begun = ports.questions.credential(credential, site, deadline, *begin)
-    account = begun[0] if begun else None
-    if not isinstance(account, Account):
+        if command.dry_run or not _may_park(site, permit, ports):
+            raise _problem(site, credential, permit)
+        account, verdict = _begin(command, permit, attempt, ports), site
+    elif command.dry_run:
+        verdict, _ = ports.questions.credential(credential, site, deadline)
         if isinstance(verdict, Accepted):
             return Tried(verdict.receipt)
         raise _problem(verdict, credential, permit)
-    fresh = account.secret_name.endswith(account.id) and account.created_at == attempt.at
-    if not isinstance(verdict, Accepted):
-        with contextlib.suppress(StorageError):  # the lease ends the attempt as well
-            ports.registry.abandon(account, attempt_id=attempt.id, secret_written=not fresh)
-        raise _problem(verdict, credential, permit)
-    return _store(command, permit, account, attempt, verdict.receipt, ports)
+    else:
+        verdict, (account,) = ports.questions.credential(
+            credential, site, deadline, lambda: _begin(command, permit, attempt, ports)
+        )
+    if account.secret and account.secret.version_id == attempt.id:
+        ports.registry.abandon(account, attempt_id=attempt.id, secret_written=True)
+        return LinkedAccount(replace(account, attempt=None), again=False)
+    if isinstance(verdict, Accepted):
+        return _store(command, permit, account, attempt, verdict.receipt, ports)
+    if not account.linked_at and _may_park(verdict, permit, ports):
+        return _park(command, permit, account, attempt, verdict, ports)
+    fresh = not account.revision and account.created_at == attempt.at
+    with contextlib.suppress(StorageError):  # the lease ends the attempt as well
+        ports.registry.abandon(account, attempt_id=attempt.id, secret_written=not fresh)
+    raise _problem(verdict, credential, permit)
+
+
+_PARKED: Final = frozenset({Reason.OUTAGE, Reason.TIMEOUT, Reason.UNREACHABLE, Reason.THROTTLED})
+
+
+def _may_park(verdict: Verdict | SiteFinding, permit: _Permit, ports: Ports) -> bool:
+    """Whether it is Namely that is down, and a person who would have to come back."""
+    down = isinstance(verdict, Undetermined) and verdict.reason in _PARKED
+    return down and permit.park and bool(ports.park_for)
 
 
 def _permit(command: LinkCommand, ports: Ports) -> _Permit:
@@ -153,6 +180,7 @@ def _permit(command: LinkCommand, ports: Ports) -> _Permit:
                 account_type=given.type,
                 label=command.label,
                 metadata=given.metadata,
+                park=given.park,
             )
         case given:
             session = ports.registry.claim(given.session_id, now=ports.now())
@@ -171,17 +199,20 @@ def _permit(command: LinkCommand, ports: Ports) -> _Permit:
                 account_type=session.type,
                 label=command.label or session.label,
                 metadata=session.metadata,
+                park=True,
                 session=session,
                 fingerprint=fingerprint,
             )
 
 
-def _same_answer(permit: _Permit, ports: Ports) -> LinkedAccount:
+def _same_answer(permit: _Permit, ports: Ports) -> LinkedAccount | Parked:
     """Answer a repeated request as the first time: the answer may have been lost on the way."""
     linked = permit.session.linked if permit.session else None
     account = ports.registry.account(linked.account_id) if linked else None
     if linked is None or account is None or linked.fingerprint != permit.fingerprint:
         raise Problem(Reason.SESSION_USED)
+    if account.status is Status.PENDING:
+        return Parked(account)
     return LinkedAccount(account, linked.again)
 
 
@@ -210,24 +241,90 @@ def _store(
     ports: Ports,
 ) -> LinkedAccount:
     """Write the secret, commit, then let the new version serve."""
-    again = account.revision > 0
+    now = ports.now()
+    again = bool(account.linked_at)
+    linked = replace(
+        account,
+        owner=permit.owner,
+        status=Status.ACTIVE,
+        site=receipt.site if receipt.site.permalink else account.site,
+        identity=receipt.identity,
+        visible_people=receipt.visible_people,
+        capabilities=receipt.capabilities,
+        warnings=receipt.warnings,
+        status_reasons=(),
+        token_expires_by=timestamp(now + TOKEN_LIFETIME),
+        label=permit.label or account.label,
+        metadata=dict(permit.metadata) or account.metadata,
+        linked_at=timestamp(now),
+        checked_at=timestamp(now),
+        next_check_at=timestamp(now + CHECK_EVERY),
+        parked_until="",
+        undo_reason="",
+        refused_at="",
+        failures=0,
+        expiry_told=0,
+    )
+    what = ("Account Relinked", "relinked") if again else ("Account Linked", "linked")
+    committed = _commit(command, permit, account, attempt, linked, what, ports)
+    return LinkedAccount(committed, again)
+
+
+def _park(
+    command: LinkCommand,
+    permit: _Permit,
+    account: Account,
+    attempt: Attempt,
+    verdict: Undetermined,
+    ports: Ports,
+) -> Parked:
+    """Keep the token under the pending row: a check verifies it, the sweep undoes it."""
+    now = ports.now()
+    problem = _problem(verdict, command.credential, permit)
+    parked = replace(
+        account,
+        status_reasons=(StatusReason(problem.code, problem.detail, timestamp(now)),),
+        next_check_at=timestamp(now + ports.recheck),
+        parked_until=timestamp(now + ports.park_for),
+    )
+    what = ("Link Parked", "parked")
+    return Parked(_commit(command, permit, account, attempt, parked, what, ports))
+
+
+def _commit(
+    command: LinkCommand,
+    permit: _Permit,
+    account: Account,
+    attempt: Attempt,
+    after: Account,
+    what: tuple[str, str],
+    ports: Ports,
+) -> Account:
+    """Write the secret, commit the row that names it, and let the new version serve."""
     try:
         version = _write(command, account, attempt, ports)
-        committed = _commit(command, permit, account, attempt, receipt, version, ports)
+        after = replace(
+            after,
+            secret=version,
+            unpromoted=account.secret is not None,
+            token_hint=command.credential.token.hint,
+        )
+        committed = _commit_row(command, permit, account, attempt, after, what, ports)
     except (StorageError, ConflictError):
         with contextlib.suppress(StorageError):  # the lease ends the attempt as well
             ports.registry.abandon(account, attempt_id=attempt.id, secret_written=True)
         raise
     if account.secret:
-        # Not fatal: readers pin the version, and what is not promoted is noted in the row.
+        # Not fatal: readers pin the version, and the row is due until it is promoted.
         with contextlib.suppress(StorageError):
-            ports.vault.promote(version, previous=account.secret)
+            previous = None if account.unpromoted else account.secret
+            ports.vault.promote(version, previous=previous)
             ports.registry.promoted(committed)
-    return LinkedAccount(committed, again)
+    return committed
 
 
 def _write(command: LinkCommand, account: Account, attempt: Attempt, ports: Ports) -> SecretVersion:
-    if account.revision:
+    if account.secret:
         return ports.vault.put_candidate(
             name=account.secret_name, credential=command.credential, attempt_id=attempt.id
         )
@@ -239,63 +336,46 @@ def _write(command: LinkCommand, account: Account, attempt: Attempt, ports: Port
     )
 
 
-def _commit(
+def _commit_row(
     command: LinkCommand,
     permit: _Permit,
-    account: Account,
+    before: Account,
     attempt: Attempt,
-    receipt: Receipt,
-    version: SecretVersion,
+    after: Account,
+    what: tuple[str, str],
     ports: Ports,
 ) -> Account:
-    now = ports.now()
-    again = account.revision > 0
-    known = receipt.site if receipt.site.permalink else account.site
-    linked = replace(
-        account,
-        owner=permit.owner,
-        status=Status.ACTIVE,
-        site=known,
-        identity=receipt.identity,
-        visible_people=receipt.visible_people,
-        capabilities=receipt.capabilities,
-        warnings=receipt.warnings,
-        status_reasons=(),
-        secret=version,
-        unpromoted=account.secret is not None,
-        token_hint=command.credential.token.hint,
-        token_expires_by=timestamp(now + TOKEN_LIFETIME),
-        label=permit.label or account.label,
-        metadata=dict(permit.metadata) or account.metadata,
-        linked_at=timestamp(now),
-        checked_at=timestamp(now),
-        next_check_at=timestamp(now + CHECK_EVERY),
+    event_type, action = what
+    now, session = timestamp(ports.now()), permit.session
+    linked = (
+        Linked(after.id, again=bool(before.linked_at), fingerprint=permit.fingerprint)
+        if session
+        else None
     )
-    session = permit.session
     try:
         return ports.registry.commit(
-            linked,
+            after,
             attempt_id=attempt.id,
             session_id=session.id if session else "",
-            linked=Linked(account.id, again, permit.fingerprint) if session else None,
-            event={
-                "event_id": new_id("evt_"),
-                "type": "Account Relinked" if again else "Account Linked",
-                "occurred_at": timestamp(now),
-                "previous_status": account.status.value,
-                "correlation_id": command.request_id,
-            },
-            entry=LedgerEntry(
-                at=timestamp(now),
-                action="relinked" if again else "linked",
-                actor=command.actor,
-                request_id=command.request_id,
+            linked=linked,
+            events=(
+                Event(
+                    type=event_type,
+                    event_id=new_id("evt_"),
+                    occurred_at=now,
+                    previous_status=before.status,
+                    correlation_id=command.request_id,
+                ),
             ),
+            entry=LedgerEntry(
+                at=now, action=action, actor=command.actor, request_id=command.request_id
+            ),
+            due_at=timestamp(ports.now() + LEASE) if after.unpromoted else after.next_check_at,
         )
     except StorageError:
         # The answer may have been lost after the effect: the row knows.
-        found = ports.registry.account(account.id)
-        if found and found.secret == version:
+        found = ports.registry.account(after.id)
+        if found and found.secret == after.secret:
             return found
         raise
 

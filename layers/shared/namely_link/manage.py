@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from namely_link.model import LedgerEntry, Status, new_id, timestamp
+from namely_link.model import Event, LedgerEntry, Status, new_id, timestamp
 from namely_link.problems import Problem, Reason, StorageError
 
 if TYPE_CHECKING:
@@ -23,7 +23,12 @@ class Registry(Protocol):
     """Where accounts are kept. Every method raises StorageError when AWS fails."""
 
     def change(
-        self, account: Account, *, event: dict[str, str], entry: LedgerEntry, due_at: str | None
+        self,
+        account: Account,
+        *,
+        events: tuple[Event, ...],
+        entry: LedgerEntry | None,
+        due_at: str | None,
     ) -> Account:
         """Commit a change; raises ConflictError where the account has changed since."""
 
@@ -34,8 +39,11 @@ class Registry(Protocol):
 class Vault(Protocol):
     """Where tokens rest."""
 
-    def delete(self, name: str, *, recovery_days: int) -> None:
+    def delete(self, name: str, *, recovery_days: int | None) -> None:
         """Schedule a secret for deletion; again is fine; raises StorageError."""
+
+    def restore(self, name: str) -> None:
+        """Take a deletion back; raises StorageError."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,17 +102,41 @@ class Manager:
             self.registry.settled(account)
         return account
 
+    def restore(self, account: Account) -> Account:
+        """Undo an unlinking while the secret can be recovered; an account that is linked is fine.
+
+        The secret comes first: an account that says `active` has one.
+
+        Raises:
+            Problem: conflict, when it is too late or the pair was linked anew.
+        """
+        if account.status is not Status.UNLINKED:
+            return account
+        now = self.now()
+        if account.recoverable_until <= timestamp(now):
+            raise Problem(Reason.CONFLICT, detail="The secret can't be recovered any more.")
+        self.vault.restore(account.secret_name)
+        back = replace(
+            account,
+            status=Status.ACTIVE,
+            recoverable_until="",
+            next_check_at=timestamp(now + _RETRY),
+        )
+        return self._change(account, back, "Account Linked", "restored")
+
     def _change(self, before: Account, after: Account, event: str, action: str) -> Account:
         now = self.now()
         return self.registry.change(
             after,
-            event={
-                "event_id": new_id("evt_"),
-                "type": event,
-                "occurred_at": timestamp(now),
-                "previous_status": before.status.value,
-                "correlation_id": self.request_id,
-            },
+            events=(
+                Event(
+                    type=event,
+                    event_id=new_id("evt_"),
+                    occurred_at=timestamp(now),
+                    previous_status=before.status,
+                    correlation_id=self.request_id,
+                ),
+            ),
             entry=LedgerEntry(
                 at=timestamp(now), action=action, actor=self.actor, request_id=self.request_id
             ),

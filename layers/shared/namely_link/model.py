@@ -7,12 +7,15 @@ import hmac
 import secrets
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, Literal, NoReturn
 
 type Capability = Literal["yes", "no", "unknown"]
 type AccountType = Literal["production", "test"]
+
+LEASE: Final = timedelta(seconds=35)
+"""How long an attempt may write: longer than a function can run (29 s)."""
 
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -195,7 +198,12 @@ class Attempt:
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """A linked account: owner and site. Times are RFC 3339 strings, empty where not yet known."""
+    """A linked account: owner and site. Times are RFC 3339 strings, empty where not yet known.
+
+    The last five are what checks remember: until when a parked link waits, why a parked link is
+    to be undone, since when Namely refuses the token without a confirmation yet, how many probes in
+    a row gave no verdict, and of how many days before its end the expiry was told last.
+    """
 
     id: str
     owner: Owner
@@ -222,6 +230,11 @@ class Account:
     recoverable_until: str = ""
     attempt: Attempt | None = None
     unpromoted: bool = False
+    parked_until: str = ""
+    undo_reason: str = ""
+    refused_at: str = ""
+    failures: int = 0
+    expiry_told: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,6 +303,18 @@ class ApiKey:
     created_at: str
     expires_at: str = ""
     revoked: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happened, committed with the change that it tells of."""
+
+    type: str
+    event_id: str
+    occurred_at: str
+    correlation_id: str
+    previous_status: str = ""
+    data: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

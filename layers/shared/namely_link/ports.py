@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from namely_link.model import (
         Account,
         Attempt,
         ConnectSession,
         Credential,
+        Event,
         LedgerEntry,
         Linked,
         SecretVersion,
@@ -35,7 +36,7 @@ class Vault(Protocol):
     def put_candidate(self, *, name: str, credential: Credential, attempt_id: str) -> SecretVersion:
         """Add a version that does not serve yet."""
 
-    def promote(self, version: SecretVersion, *, previous: SecretVersion) -> None:
+    def promote(self, version: SecretVersion, *, previous: SecretVersion | None = None) -> None:
         """Make a committed candidate the current version."""
 
 
@@ -61,8 +62,9 @@ class Registry(Protocol):
         attempt_id: str,
         session_id: str,
         linked: Linked | None,
-        event: dict[str, str],
+        events: tuple[Event, ...],
         entry: LedgerEntry,
+        due_at: str,
     ) -> Account:
         """Commit a link in one transaction; raises ConflictError where another was faster."""
 
@@ -80,3 +82,7 @@ class Ports:
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
     deadline_seconds: float
+    park_for: timedelta
+    """How long a link waits for Namely to come back; zero parks nothing."""
+    recheck: timedelta
+    """How long a parked link waits for its first check."""

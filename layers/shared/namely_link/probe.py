@@ -328,7 +328,7 @@ class Questions:
         site: SiteFinding,
         deadline: float,
         *beside: Callable[[], object],
-    ) -> tuple[Verdict, list[object]]:
+    ) -> tuple[Verdict, list[Any]]:
         """Ask everything about a token at once, and run `beside` at the same time.
 
         An exception of `beside` is raised after the answers have come.

@@ -21,6 +21,10 @@ class ConflictError(NamelyLinkError):
     """A conditional write found another state than the caller had read."""
 
 
+class SealBrokenError(NamelyLinkError):
+    """What was sent is not sealed under this key, for this owner and this subdomain."""
+
+
 class Code(StrEnum):
     """Stable error codes; callers branch on these."""
 

@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING, Any, Final
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
 
+from namely_link import views
 from namely_link.model import (
+    LEASE,
     Account,
     AccountWarning,
     Actor,
     ApiKey,
     Attempt,
     ConnectSession,
+    Event,
     Identity,
     LedgerEntry,
     Linked,
@@ -44,9 +47,6 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-
-LEASE: Final = timedelta(seconds=35)
-"""How long an attempt may write: longer than a function can run (29 s)."""
 
 _MOST_QUERIES: Final = 20
 """A page with a filter that few match ends short, with a cursor, rather than late."""
@@ -113,6 +113,10 @@ def _row(account: Account, *, due_at: str | None) -> dict[str, Any]:
     )
 
 
+def _outbox(events: tuple[Event, ...]) -> dict[str, Any]:
+    return _item({"outbox": [asdict(event) for event in events]}) if events else {}
+
+
 def _account(item: dict[str, Any]) -> Account:
     values = _values(item)
     identity, secret, attempt = (values.get(key) for key in ("identity", "secret", "attempt"))
@@ -121,7 +125,8 @@ def _account(item: dict[str, Any]) -> Account:
         for key in (
             *("id", "subdomain", "secret_name", "created_at", "revision", "type", "capabilities"),
             *("token_hint", "token_expires_by", "label", "metadata", "linked_at", "checked_at"),
-            *("next_check_at", "recoverable_until", "unpromoted"),
+            *("next_check_at", "recoverable_until", "unpromoted", "parked_until"),
+            *("undo_reason", "refused_at", "failures", "expiry_told"),
         )
     }
     return Account(
@@ -136,6 +141,35 @@ def _account(item: dict[str, Any]) -> Account:
         secret=SecretVersion(**secret) if secret else None,
         attempt=Attempt(**attempt) if attempt else None,
     )
+
+
+def published(record: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the events (type, detail) of a stream record, those that the old image had not.
+
+    `record` is the `dynamodb` part of a record of a stream with both images.
+    """
+    new, old = record.get("NewImage"), record.get("OldImage")
+    if not new or "outbox" not in new:
+        return []
+    before = _values(old).get("outbox", []) if old else []
+    told = {event["event_id"] for event in before}
+    account = views.account(_account(new)) if "owner_id" in new else None
+    return [
+        (
+            event["type"],
+            {
+                "event_id": event["event_id"],
+                "version": "1",
+                "occurred_at": event["occurred_at"],
+                "account": account,
+                "previous_status": event["previous_status"] or None,
+                "correlation_id": event["correlation_id"],
+            }
+            | event["data"],
+        )
+        for event in _values(new)["outbox"]
+        if event["event_id"] not in told
+    ]
 
 
 def _session(item: dict[str, Any]) -> ConnectSession:
@@ -266,7 +300,7 @@ class DynamoDbRegistry:
             Problem: conflict, where another attempt may still write.
             StorageError: the row may have been written.
         """
-        due_at = timestamp(now + LEASE * 2)
+        due_at = timestamp(now + LEASE)
         pending = replace(account, attempt=attempt)
         pair = _pair_key(account)
         found = self._get(pair)
@@ -279,8 +313,7 @@ class DynamoDbRegistry:
                                 pair | _item({"account_id": account.id}), "attribute_not_exists(pk)"
                             ),
                             self._put(_row(pending, due_at=due_at), "attribute_not_exists(pk)"),
-                        ],
-                        ClientRequestToken=attempt.id,
+                        ]
                     )
             except _ConditionError as error:
                 raise Problem(Reason.CONFLICT, retry_after=2) from error
@@ -363,8 +396,9 @@ class DynamoDbRegistry:
         attempt_id: str,
         session_id: str,
         linked: Linked | None,
-        event: dict[str, str],
+        events: tuple[Event, ...],
         entry: LedgerEntry,
+        due_at: str,
     ) -> Account:
         """Commit a link in one transaction and return the account as it now stands.
 
@@ -379,7 +413,7 @@ class DynamoDbRegistry:
                 {":mine": attempt_id, ":revision": account.revision}
             ),
         }
-        items = self._commit_items(done, mine, event, entry, due_at=done.next_check_at)
+        items = self._commit_items(done, mine, events, entry, due_at=due_at)
         items.append(
             {
                 "ConditionCheck": {
@@ -412,13 +446,14 @@ class DynamoDbRegistry:
         self,
         account: Account,
         *,
-        event: dict[str, str],
-        entry: LedgerEntry,
+        events: tuple[Event, ...],
+        entry: LedgerEntry | None,
         due_at: str | None,
     ) -> Account:
         """Commit a change that is no link, and return the account as it now stands.
 
-        An account that is `unlinked` by it makes room for another one of its pair.
+        An account that is `unlinked` by it makes room for another one of its pair; any other one
+        holds its pair.
 
         Raises:
             ConflictError: it has changed since it was read, or is being linked.
@@ -429,9 +464,17 @@ class DynamoDbRegistry:
             "ConditionExpression": f"revision = :revision AND {_NO_ATTEMPT}",
             "ExpressionAttributeValues": _item({":revision": account.revision}),
         }
-        items = self._commit_items(done, unchanged, event, entry, due_at=due_at)
+        items = self._commit_items(done, unchanged, events, entry, due_at=due_at)
+        pair = _pair_key(account)
         if done.status is Status.UNLINKED:
-            items.append({"Delete": {"TableName": self.table, "Key": _pair_key(account)}})
+            items.append({"Delete": {"TableName": self.table, "Key": pair}})
+        else:
+            held = self._put(
+                pair | _item({"account_id": account.id}),
+                "attribute_not_exists(pk) OR account_id = :id",
+            )
+            held["Put"]["ExpressionAttributeValues"] = _item({":id": account.id})
+            items.append(held)
         self._transact(items)
         return done
 
@@ -495,6 +538,19 @@ class DynamoDbRegistry:
                 break
         return found, cursor
 
+    def every(self, *, owner_id: str, subdomain: str) -> list[Account]:
+        """Return all accounts of an owner, of a subdomain, or of both.
+
+        Raises:
+            StorageError: DynamoDB failed.
+        """
+        wanted = Wanted(limit=100, owner_id=owner_id, subdomain=subdomain)
+        found, cursor = self.accounts(wanted)
+        while cursor:
+            more, cursor = self.accounts(replace(wanted, cursor=cursor))
+            found += more
+        return found
+
     def ledger(self, account_id: str) -> list[LedgerEntry]:
         """Return the newest hundred entries of an account's ledger, newest first.
 
@@ -510,6 +566,106 @@ class DynamoDbRegistry:
                 Limit=100,
             )
         return [_entry(item) for item in answer["Items"]]
+
+    def due(self, shard: int, *, now: datetime, limit: int) -> list[str]:
+        """Return ids of accounts at which there is something to do, the longest due first.
+
+        Raises:
+            StorageError: DynamoDB failed.
+        """
+        with _translated("Query"):
+            answer = self.client.query(
+                TableName=self.table,
+                IndexName="due",
+                KeyConditionExpression="due_shard = :shard AND due_at <= :now",
+                ExpressionAttributeValues=_item({":shard": str(shard), ":now": timestamp(now)}),
+                Limit=limit,
+            )
+        return [str(_values(item)["pk"]).removeprefix("ACCOUNT#") for item in answer["Items"]]
+
+    def snooze(self, account: Account, *, until: datetime) -> None:
+        """Look at an account later, unless it has changed.
+
+        Raises:
+            StorageError: it may be looked at once more, which is harmless.
+        """
+        try:
+            with _translated("UpdateItem"):
+                self.client.update_item(
+                    TableName=self.table,
+                    Key=_account_key(account.id),
+                    UpdateExpression="SET due_at = :due",
+                    ConditionExpression=f"revision = :revision AND {_NO_ATTEMPT}",
+                    ExpressionAttributeValues=_item(
+                        {":due": timestamp(until), ":revision": account.revision}
+                    ),
+                )
+        except _ConditionError:
+            return
+
+    def take(self, account: Account, *, attempt: Attempt, now: datetime) -> bool:
+        """Take over from an attempt that is over; False where another was faster.
+
+        Raises:
+            StorageError: it may have been taken over; its lease ends.
+        """
+        before = account.attempt
+        same = "revision = :revision AND " + ("attempt = :before" if before else _NO_ATTEMPT)
+        values = {":attempt": asdict(attempt), ":due": timestamp(now + LEASE)}
+        try:
+            with _translated("UpdateItem"):
+                self.client.update_item(
+                    TableName=self.table,
+                    Key=_account_key(account.id),
+                    UpdateExpression="SET attempt = :attempt, due_at = :due",
+                    ConditionExpression=same,
+                    ExpressionAttributeValues=_item(
+                        values
+                        | {":revision": account.revision}
+                        | ({":before": asdict(before)} if before else {})
+                    ),
+                )
+        except _ConditionError:
+            return False
+        return True
+
+    def undo(self, account: Account, *, attempt_id: str, events: tuple[Event, ...]) -> None:
+        """Remove an account that never was linked, once its secret is gone.
+
+        Raises:
+            ConflictError: another attempt has taken over.
+            StorageError: the transaction may have taken effect.
+        """
+        items: list[Any] = [
+            {
+                "Delete": {
+                    "TableName": self.table,
+                    "Key": _account_key(account.id),
+                    "ConditionExpression": "attempt.id = :mine",
+                    "ExpressionAttributeValues": _item({":mine": attempt_id}),
+                }
+            },
+            {"Delete": {"TableName": self.table, "Key": _pair_key(account)}},
+        ]
+        if events:
+            items.append(self._notice(events))
+        self._transact(items)
+
+    def notice(self, events: tuple[Event, ...]) -> None:
+        """Commit events that belong to no account; the same event again changes nothing.
+
+        Raises:
+            StorageError: they may have been committed.
+        """
+        try:
+            self._transact([self._notice(events)])
+        except ConflictError:
+            return
+
+    def _notice(self, events: tuple[Event, ...]) -> Any:  # noqa: ANN401 - a TypedDict of stubs
+        ttl = int((moment(events[0].occurred_at) + timedelta(days=7)).timestamp())
+        keys = {"pk": f"NOTICE#{events[0].event_id}", "sk": "NOTICE", "ttl": ttl}
+        return self._put(_item(keys) | _outbox(events), "attribute_not_exists(pk)")
 
     def revoke_session(self, session_id: str) -> None:
         """Withdraw an open session; one that is used or gone stays as it is.
@@ -602,17 +758,17 @@ class DynamoDbRegistry:
         self,
         account: Account,
         condition: dict[str, Any],
-        event: dict[str, str],
-        entry: LedgerEntry,
+        events: tuple[Event, ...],
+        entry: LedgerEntry | None,
         *,
         due_at: str | None,
     ) -> list[Any]:
-        row = _row(account, due_at=due_at) | _item({"outbox": [event]})
-        ledger = {"pk": f"ACCOUNT#{account.id}", "sk": new_id("LEDGER#")} | asdict(entry)
-        return [
-            {"Put": {"TableName": self.table, "Item": row} | condition},
-            self._put(_item(ledger), "attribute_not_exists(pk)"),
-        ]
+        row = _row(account, due_at=due_at) | _outbox(events)
+        items = [{"Put": {"TableName": self.table, "Item": row} | condition}]
+        if entry:
+            ledger = {"pk": f"ACCOUNT#{account.id}", "sk": new_id("LEDGER#")} | asdict(entry)
+            items.append(self._put(_item(ledger), "attribute_not_exists(pk)"))
+        return items
 
     def _transact(self, items: list[Any]) -> None:
         try:
@@ -633,9 +789,15 @@ class DynamoDbRegistry:
                 self.client.update_item(
                     TableName=self.table,
                     Key=_account_key(account.id),
-                    UpdateExpression="SET unpromoted = :no",
-                    ConditionExpression="revision = :revision",
-                    ExpressionAttributeValues=_item({":no": False, ":revision": account.revision}),
+                    UpdateExpression="SET unpromoted = :no, due_at = :due",
+                    ConditionExpression="revision = :revision AND attribute_not_exists(attempt)",
+                    ExpressionAttributeValues=_item(
+                        {
+                            ":no": False,
+                            ":due": account.next_check_at,
+                            ":revision": account.revision,
+                        }
+                    ),
                 )
         except _ConditionError:
             return

@@ -36,14 +36,31 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class HubSettings(Settings):
-    """What `hub` needs beyond: where secrets go, and how Namely is probed."""
+class ProbeSettings(Settings):
+    """What every function needs that probes Namely."""
 
-    key_arn: str
     deadline_seconds: float
     negative_control: bool
     connect_to: tuple[str, int] | None
     ca_bundle: str | None
+    recheck_seconds: int
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] = os.environ) -> ProbeSettings:
+        """Read them.
+
+        Raises:
+            SettingsError: one is missing, or a production stage is led to a simulator.
+        """
+        return cls(**_common(environ), **_probe(environ))
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubSettings(ProbeSettings):
+    """What `hub` needs beyond: where secrets go."""
+
+    key_arn: str
+    park_hours: int
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> HubSettings:
@@ -52,19 +69,53 @@ class HubSettings(Settings):
         Raises:
             SettingsError: one is missing, or a production stage is led to a simulator.
         """
-        common = _common(environ)
-        connect_to, ca_bundle = environ.get("NAMELY_CONNECT_TO"), environ.get("NAMELY_CA_BUNDLE")
-        if common["stage"] == "production" and (connect_to or ca_bundle):
-            msg = "a production stage goes to Namely itself: NAMELY_CONNECT_TO must be empty"
-            raise SettingsError(msg)
-        host, _, port = (connect_to or "").rpartition(":")
         return cls(
-            **common,
+            **_common(environ),
+            **_probe(environ),
             key_arn=_required(environ, "SECRET_KEY_ARN"),
-            deadline_seconds=float(environ.get("NAMELY_DEADLINE_SECONDS", "10")),
-            negative_control=environ.get("NEGATIVE_CONTROL", "on") == "on",
-            connect_to=(host, int(port)) if connect_to else None,
-            ca_bundle=base64.b64decode(ca_bundle).decode() if ca_bundle else None,
+            park_hours=int(environ.get("PARK_HOURS", "24")),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntakeSettings(HubSettings):
+    """What `intake` needs beyond: where checks go, and how long deleted secrets stay."""
+
+    check_queue: str
+    recovery_days: int
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] = os.environ) -> IntakeSettings:
+        """Read them.
+
+        Raises:
+            SettingsError: one is missing, or a production stage is led to a simulator.
+        """
+        return cls(
+            **vars(HubSettings.read(environ)),
+            check_queue=_required(environ, "CHECK_QUEUE_URL"),
+            recovery_days=int(environ.get("RECOVERY_WINDOW_DAYS", "30")),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepSettings(Settings):
+    """What `sweep` needs beyond."""
+
+    check_queue: str
+    recovery_days: int
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] = os.environ) -> SweepSettings:
+        """Read them.
+
+        Raises:
+            SettingsError: one is missing.
+        """
+        return cls(
+            **_common(environ),
+            check_queue=_required(environ, "CHECK_QUEUE_URL"),
+            recovery_days=int(environ.get("RECOVERY_WINDOW_DAYS", "30")),
         )
 
 
@@ -75,6 +126,7 @@ class ApiSettings(Settings):
     session_attempts: int
     recovery_days: int
     public_url: str
+    check_queue: str
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> ApiSettings:
@@ -88,7 +140,24 @@ class ApiSettings(Settings):
             session_attempts=int(environ.get("SESSION_ATTEMPTS", "5")),
             recovery_days=int(environ.get("RECOVERY_WINDOW_DAYS", "30")),
             public_url=environ.get("PUBLIC_URL", "").rstrip("/"),
+            check_queue=_required(environ, "CHECK_QUEUE_URL"),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishSettings:
+    """What `publish` needs: the stack's bus."""
+
+    bus: str
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] = os.environ) -> PublishSettings:
+        """Read it.
+
+        Raises:
+            SettingsError: it is missing.
+        """
+        return cls(bus=_required(environ, "EVENT_BUS"))
 
 
 def _required(environ: Mapping[str, str], name: str) -> str:
@@ -106,4 +175,19 @@ def _common(environ: Mapping[str, str]) -> dict[str, Any]:
         "stage": _required(environ, "STAGE"),
         "secret_prefix": _required(environ, "SECRET_PREFIX"),
         "allowed_origins": tuple(one.strip() for one in origins if one.strip()),
+    }
+
+
+def _probe(environ: Mapping[str, str]) -> dict[str, Any]:
+    connect_to, ca_bundle = environ.get("NAMELY_CONNECT_TO"), environ.get("NAMELY_CA_BUNDLE")
+    if environ.get("STAGE") == "production" and (connect_to or ca_bundle):
+        msg = "a production stage goes to Namely itself: NAMELY_CONNECT_TO must be empty"
+        raise SettingsError(msg)
+    host, _, port = (connect_to or "").rpartition(":")
+    return {
+        "deadline_seconds": float(environ.get("NAMELY_DEADLINE_SECONDS", "10")),
+        "negative_control": environ.get("NEGATIVE_CONTROL", "on") == "on",
+        "recheck_seconds": int(environ.get("RECHECK_SECONDS", "300")),
+        "connect_to": (host, int(port)) if connect_to else None,
+        "ca_bundle": base64.b64decode(ca_bundle).decode() if ca_bundle else None,
     }

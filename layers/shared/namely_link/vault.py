@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from namely_link.model import SecretVersion
+from namely_link.model import Credential, SecretVersion, Subdomain, Token
 from namely_link.problems import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
-
-    from namely_link.model import Credential
 
 CANDIDATE: Final = "NAMELY_LINK_CANDIDATE_"
 """Label of a version until it serves, with the attempt's id behind it: a label that all attempts
@@ -79,36 +77,78 @@ class SecretsManagerVault:
             raise _translated("PutSecretValue", error) from None
         return SecretVersion(put["ARN"], put["VersionId"])
 
-    def promote(self, version: SecretVersion, *, previous: SecretVersion) -> None:
+    def promote(self, version: SecretVersion, *, previous: SecretVersion | None = None) -> None:
         """Make a committed candidate the current version; doing it again changes nothing.
+
+        Without `previous`, Secrets Manager is asked which version is current.
 
         Raises:
             StorageError: readers are not affected, they pin the version.
         """
         try:
+            current = previous.version_id if previous else self._current(version.arn)
+            if current != version.version_id:
+                self.client.update_secret_version_stage(
+                    SecretId=version.arn,
+                    VersionStage="AWSCURRENT",
+                    MoveToVersionId=version.version_id,
+                    RemoveFromVersionId=current,
+                )
+        except (ClientError, BotoCoreError) as error:
+            raise _translated("UpdateSecretVersionStage", error) from None
+        # Now that AWSCURRENT keeps it; a secret may have twenty labels only.
+        self.withdraw(version.arn, version.version_id)
+
+    def _current(self, arn: str) -> str:
+        stages = self.client.describe_secret(SecretId=arn)["VersionIdsToStages"]
+        return next(version for version, labels in stages.items() if "AWSCURRENT" in labels)
+
+    def withdraw(self, secret_id: str, attempt_id: str) -> None:
+        """Take the label from an attempt's version; without one Secrets Manager removes it.
+
+        Raises:
+            StorageError: the label may still be there.
+        """
+        try:
             self.client.update_secret_version_stage(
-                SecretId=version.arn,
-                VersionStage="AWSCURRENT",
-                MoveToVersionId=version.version_id,
-                RemoveFromVersionId=previous.version_id,
+                SecretId=secret_id,
+                VersionStage=CANDIDATE + attempt_id,
+                RemoveFromVersionId=attempt_id,
             )
-            # Now that AWSCURRENT keeps it; a secret may have twenty labels only.
-            self.client.update_secret_version_stage(
-                SecretId=version.arn,
-                VersionStage=CANDIDATE + version.version_id,
-                RemoveFromVersionId=version.version_id,
-            )
+        except (
+            self.client.exceptions.ResourceNotFoundException,
+            self.client.exceptions.InvalidParameterException,
+        ):
+            return  # there is no such version, or it has no such label
         except (ClientError, BotoCoreError) as error:
             raise _translated("UpdateSecretVersionStage", error) from None
 
-    def delete(self, name: str, *, recovery_days: int) -> None:
-        """Schedule a secret for deletion; one that is gone or already scheduled is fine.
+    def read(self, version: SecretVersion) -> Credential:
+        """Return the credential of a pinned version.
+
+        Raises:
+            StorageError: it can't be read.
+        """
+        try:
+            value = self.client.get_secret_value(SecretId=version.arn, VersionId=version.version_id)
+        except (ClientError, BotoCoreError) as error:
+            raise _translated("GetSecretValue", error) from None
+        stored = json.loads(value["SecretString"])
+        return Credential(Subdomain(stored["subdomain"]), Token(stored["token"]))
+
+    def delete(self, name: str, *, recovery_days: int | None) -> None:
+        """Schedule a secret for deletion, or (None) delete it at once.
+
+        One that is gone or already scheduled is fine.
 
         Raises:
             StorageError: the secret may still be there.
         """
         try:
-            self.client.delete_secret(SecretId=name, RecoveryWindowInDays=recovery_days)
+            if recovery_days is None:
+                self.client.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+            else:
+                self.client.delete_secret(SecretId=name, RecoveryWindowInDays=recovery_days)
         except (
             self.client.exceptions.ResourceNotFoundException,
             self.client.exceptions.InvalidRequestException,
@@ -116,6 +156,17 @@ class SecretsManagerVault:
             return
         except (ClientError, BotoCoreError) as error:
             raise _translated("DeleteSecret", error) from None
+
+    def restore(self, name: str) -> None:
+        """Take a scheduled deletion back; again is fine.
+
+        Raises:
+            StorageError: the secret is gone, or may still be scheduled.
+        """
+        try:
+            self.client.restore_secret(SecretId=name)
+        except (ClientError, BotoCoreError) as error:
+            raise _translated("RestoreSecret", error) from None
 
 
 def _document(credential: Credential) -> str:

@@ -1,0 +1,170 @@
+"""The sweep: finds what is due, hands checks to the queue, and finishes or undoes what was left.
+
+It starts from rows alone, may run beside anything and again at any time: before it undoes, it takes
+the attempt over, and whoever held it before can't commit any more.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, Protocol
+from uuid import uuid4
+
+from namely_link.model import LEASE, Attempt, Event, Status, moment, new_id, timestamp
+from namely_link.problems import SENTENCES, ConflictError, Problem, Reason, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from namely_link.model import Account, SecretVersion
+
+CHECK_WITHIN: Final = timedelta(minutes=15)
+"""After which a check that was handed to the queue and never made is handed over once more."""
+
+
+class Registry(Protocol):
+    """Where accounts are kept. Every method raises StorageError when AWS fails."""
+
+    def due(self, shard: int, *, now: datetime, limit: int) -> list[str]:
+        """Return ids of accounts at which there is something to do."""
+
+    def account(self, account_id: str) -> Account | None:
+        """Read an account, consistently."""
+
+    def snooze(self, account: Account, *, until: datetime) -> None:
+        """Look at an account later, unless it has changed."""
+
+    def take(self, account: Account, *, attempt: Attempt, now: datetime) -> bool:
+        """Take over from an attempt that is over; False where another was faster."""
+
+    def abandon(self, account: Account, *, attempt_id: str, secret_written: bool) -> None:
+        """End an attempt that will not commit."""
+
+    def undo(self, account: Account, *, attempt_id: str, events: tuple[Event, ...]) -> None:
+        """Remove an account that never was linked; raises ConflictError."""
+
+    def promoted(self, account: Account) -> None:
+        """Note that the committed version is current."""
+
+    def settled(self, account: Account) -> None:
+        """Note that nothing is left to do."""
+
+
+class Vault(Protocol):
+    """Where tokens rest; none of this reads one. Every method raises StorageError."""
+
+    def promote(self, version: SecretVersion, *, previous: SecretVersion | None = None) -> None:
+        """Make a committed candidate the current version."""
+
+    def withdraw(self, secret_id: str, attempt_id: str) -> None:
+        """Take the label from the version of an attempt that is over."""
+
+    def delete(self, name: str, *, recovery_days: int | None) -> None:
+        """Schedule a secret for deletion, or delete it at once."""
+
+
+class Checks(Protocol):
+    """Where checks wait to be made."""
+
+    def put(self, account_id: str) -> None:
+        """Ask for a check; raises StorageError."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweeper:
+    """What a sweep needs."""
+
+    registry: Registry
+    vault: Vault
+    checks: Checks
+    now: Callable[[], datetime]
+    recovery_days: int
+    shards: int
+    per_shard: int = 200
+
+    def sweep(self) -> Counter[str]:
+        """Do what is due, and return how often what was done.
+
+        One account's fault stops no other one: it is counted as `faults` and stays due.
+        """
+        done: Counter[str] = Counter()
+        for shard in range(self.shards):
+            for account_id in self.registry.due(shard, now=self.now(), limit=self.per_shard):
+                try:
+                    done[self.finish(account_id)] += 1
+                except (StorageError, ConflictError):
+                    done["faults"] += 1
+        return done
+
+    def finish(self, account_id: str) -> str:
+        """Do the one thing that an account needs next, and say what.
+
+        Raises:
+            ConflictError: it was changed meanwhile; it stays due if there is more to do.
+            StorageError: it stays due.
+        """
+        account, now = self.registry.account(account_id), self.now()
+        if account is None:
+            return "gone"
+        attempt = account.attempt
+        if attempt and not attempt.released and moment(attempt.at) + LEASE > now:
+            return "running"
+        if account.status is Status.PENDING and (not account.parked_until or account.undo_reason):
+            return self._undo(account, now)
+        if attempt:
+            self.vault.withdraw(account.secret_name, attempt.id)
+            self.registry.abandon(account, attempt_id=attempt.id, secret_written=True)
+            return "abandoned"
+        if account.unpromoted and account.secret:
+            self.vault.promote(account.secret)
+            self.registry.promoted(account)
+            return "promoted"
+        if account.status is Status.UNLINKED:
+            self.vault.delete(account.secret_name, recovery_days=self.recovery_days)
+            self.registry.settled(account)
+            return "deleted"
+        if account.status is Status.SUSPENDED:
+            self.registry.settled(account)
+            return "settled"
+        self.checks.put(account.id)
+        self.registry.snooze(account, until=now + CHECK_WITHIN)
+        return "queued"
+
+    def _undo(self, account: Account, now: datetime) -> str:
+        """Delete the secret of a link that never came about, then its row: never the reverse."""
+        mine = Attempt(id=str(uuid4()), at=timestamp(now))
+        if not self.registry.take(account, attempt=mine, now=now):
+            return "running"
+        self.vault.delete(account.secret_name, recovery_days=None)
+        self.registry.undo(account, attempt_id=mine.id, events=_rejected(account, now))
+        return "undone"
+
+
+def _rejected(account: Account, now: datetime) -> tuple[Event, ...]:
+    """Return the event of a parked link that came to nothing; others were answered at once."""
+    if not account.undo_reason:
+        return ()
+    reason = Reason(account.undo_reason)
+    problem = Problem(reason, subdomain=account.subdomain)
+    return (
+        Event(
+            type="Link Rejected",
+            event_id=new_id("evt_"),
+            occurred_at=timestamp(now),
+            correlation_id=account.id,
+            previous_status=account.status,
+            data={
+                "account": {
+                    "id": account.id,
+                    "owner": {"id": account.owner.id, "name": account.owner.name},
+                    "subdomain": account.subdomain,
+                },
+                "code": SENTENCES[reason].code,
+                "reason": reason,
+                "detail": problem.detail,
+            },
+        ),
+    )

@@ -1,0 +1,436 @@
+"""Checks, sweeps and parked links: the real adapters over moto, a fake Namely."""
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from namely_link.credentials import parse_credential
+from namely_link.link import Parked
+from namely_link.model import (
+    LEASE,
+    Account,
+    AccountWarning,
+    Attempt,
+    Owner,
+    Status,
+    timestamp,
+)
+from namely_link.probe import Answer, Failure, Reply
+from namely_link.problems import ConflictError, Problem, StorageError
+from namely_link.registry import DynamoDbRegistry
+from namely_link.vault import SecretsManagerVault
+from world import DOWN, GOOD, START, World
+
+
+def codes(account: Account) -> list[str]:
+    return [reason.code for reason in account.status_reasons]
+
+
+def test_a_fine_account_is_checked_daily_and_says_nothing(world: World) -> None:
+    checked = world.check(world.linked())
+    assert (checked.status, codes(checked)) == (Status.ACTIVE, [])
+    assert checked.next_check_at == timestamp(START + timedelta(days=1))
+    assert world.events(checked) == []
+    assert world.actions(checked) == ["linked"]
+
+
+def test_one_refusal_is_a_reason_and_soon_asked_again(world: World) -> None:
+    account = world.linked()
+    world.namely.good.clear()
+    checked = world.check(account)
+    assert (checked.status, codes(checked)) == (Status.ACTIVE, ["token_refused"])
+    assert checked.next_check_at == timestamp(START + timedelta(minutes=7.5))
+
+
+def test_two_refusals_in_a_breath_are_one(world: World) -> None:
+    account = world.linked()
+    world.namely.good.clear()
+    world.check(account)
+    world.later(minutes=4)
+    assert world.check(account).status is Status.ACTIVE
+
+
+def test_a_confirmed_refusal_makes_an_account_fail(world: World) -> None:
+    account = world.linked()
+    world.namely.good.clear()
+    world.check(account)
+    world.later(minutes=5)
+    failed = world.check(account)
+    assert (failed.status, world.events(failed)) == (Status.ERROR, ["Account Failed"])
+    assert failed.status_reasons[0].at == timestamp(START)
+    assert failed.next_check_at == timestamp(world.now + timedelta(days=1))
+    assert world.actions(failed)[0] == "failed"
+
+
+def test_a_failed_account_recovers_by_itself(world: World) -> None:
+    account = world.linked()
+    world.namely.good.clear()
+    world.check(account)
+    world.later(minutes=5)
+    world.check(account)
+    world.namely.good.add(GOOD)
+    recovered = world.check(account)
+    assert (recovered.status, world.events(recovered)) == (Status.ACTIVE, ["Account Recovered"])
+    assert (codes(recovered), recovered.refused_at) == ([], "")
+
+
+@pytest.mark.parametrize("reply", [DOWN, Failure.TIMEOUT, Failure.UNREACHABLE, Answer(429, False)])
+def test_an_outage_changes_no_status_and_slows_the_checks_down(world: World, reply: Reply) -> None:
+    account = world.linked()
+    world.namely.down = reply
+    waits = []
+    for _ in range(12):
+        account = world.check(account)
+        assert account.status is Status.ACTIVE
+        assert codes(account)[0].startswith("namely_")
+        assert world.events(account) == []
+        due = datetime.fromisoformat(account.next_check_at)
+        waits.append((due - world.now) / timedelta(minutes=5))
+        world.now = due
+    assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 288, 288, 288]
+    world.namely.down = None
+    assert codes(world.check(account)) == []
+
+
+def test_an_outage_leaves_a_failed_account_failed(world: World) -> None:
+    account = world.linked()
+    world.namely.good.clear()
+    world.check(account)
+    world.later(minutes=5)
+    world.check(account)
+    world.namely.down = DOWN
+    assert world.check(account).status is Status.ERROR
+
+
+@pytest.mark.parametrize("site", [{"name": "x", "permalink": "renamed"}, None])
+def test_a_site_that_moved_is_a_reason_not_a_failure(world: World, site: object) -> None:
+    account = world.linked()
+    gone = Answer(200, is_json=False, is_html=True)
+    world.namely.site = Answer(200, is_json=True, body=site) if site else gone
+    checked = world.check(account)
+    assert (checked.status, codes(checked)) == (Status.ACTIVE, ["site_not_found"])
+    assert world.events(checked) == ["Account Updated"]
+    assert world.events(world.check(account)) == []
+
+
+def test_an_owner_that_left_is_a_warning(world: World) -> None:
+    account = world.linked()
+    world.namely.profile["user_status"] = "inactive"
+    checked = world.check(account)
+    assert checked.status is Status.ACTIVE
+    assert codes(checked) == ["token_owner_inactive"]
+    assert AccountWarning.OWNER_NOT_ACTIVE in checked.warnings
+    assert world.events(checked) == ["Account Updated"]
+
+
+def test_capabilities_gained_and_lost_are_told(world: World) -> None:
+    account = world.linked()
+    world.namely.keys = {"salary": 1}
+    checked = world.check(account)
+    assert world.events(checked) == ["Capabilities Changed"]
+    row = next(one for one in world.rows() if "outbox" in one)
+    data = row["outbox"]["L"][0]["M"]["data"]["M"]
+    assert [one["S"] for one in data["gained"]["L"]] == ["salary"]
+    assert [one["S"] for one in data["lost"]["L"]] == ["work_fields"]
+
+
+def test_the_expiry_is_told_once_at_each_step(world: World) -> None:
+    account = world.linked()
+    told = {}
+    for left in (61, 60, 45, 30, 29, 7, 6, 0, -3):
+        world.now = START + timedelta(days=730 - left)
+        checked = world.check(account)
+        told[left] = world.events(checked)
+        assert (AccountWarning.EXPIRES_SOON in checked.warnings) == (left <= 60)
+    assert [left for left, events in told.items() if "Token Expiring" in events] == [60, 30, 7]
+
+
+@pytest.mark.parametrize("action", ["suspend", "unlink"])
+def test_what_is_paused_or_gone_is_not_checked(world: World, action: str) -> None:
+    account = world.linked()
+    if action == "suspend":
+        world.manager().set_paused(account, Status.SUSPENDED)
+    else:
+        world.manager().unlink(account)
+    world.namely.down = DOWN
+    assert codes(world.check(account)) == []
+
+
+def test_an_unknown_account_is_not_checked(world: World) -> None:
+    checked = world.check(world.linked())
+    world.registry.client.delete_item(
+        TableName="table", Key={"pk": {"S": f"ACCOUNT#{checked.id}"}, "sk": {"S": "ACCOUNT"}}
+    )
+    with pytest.raises(AssertionError):
+        world.check(checked)
+
+
+def test_an_account_that_is_just_linked_again_is_left_alone(world: World) -> None:
+    account = world.linked()
+    world.registry.begin(account, attempt=Attempt(id="a", at=timestamp(world.now)), now=world.now)
+    world.namely.down = DOWN
+    assert codes(world.check(account)) == []
+
+
+def test_a_check_beside_a_change_loses(world: World, monkeypatch) -> None:
+    account = world.linked()
+    world.manager().rename(account, label="x", metadata=None)
+    monkeypatch.setattr(DynamoDbRegistry, "account", lambda *_: account)
+    with pytest.raises(ConflictError):
+        world.check(account)
+
+
+def test_a_secret_that_cannot_be_read_is_tried_again(world: World) -> None:
+    account = world.linked()
+    world.secrets.delete_secret(SecretId=account.secret_name)
+    with pytest.raises(StorageError, match="GetSecretValue"):
+        world.check(account)
+
+
+def test_a_sweep_asks_for_what_is_due_and_for_nothing_else(world: World) -> None:
+    account = world.linked()
+    assert world.sweep() == {}
+    world.later(days=1)
+    assert world.sweep() == {"queued": 1}
+    assert world.queue.waiting == [account.id]
+    assert world.sweep() == {}
+    world.later(minutes=15)
+    assert world.sweep() == {"queued": 1}
+
+
+def test_a_failed_and_a_resumed_account_are_due_as_well(world: World) -> None:
+    account = world.linked()
+    manager = world.manager()
+    paused = manager.set_paused(account, Status.SUSPENDED)
+    world.later(days=1)
+    assert world.sweep() == {"settled": 1}
+    assert world.sweep() == {}
+    manager.set_paused(paused, Status.ACTIVE)
+    assert world.sweep() == {"queued": 1}
+
+
+def park(world: World) -> Account:
+    world.namely.down = DOWN
+    parked = world.link()
+    assert isinstance(parked, Parked)
+    return parked.account
+
+
+def test_a_link_is_parked_while_namely_is_down_and_finishes_by_itself(world: World) -> None:
+    parked = park(world)
+    assert (parked.status, codes(parked)) == (Status.PENDING, ["namely_unavailable"])
+    assert world.events(parked) == ["Link Parked"]
+    world.later(minutes=5)
+    assert world.sweep() == {"queued": 1}
+    assert world.check(parked).status is Status.PENDING
+    world.namely.down = None
+    finished = world.check(parked)
+    assert (finished.status, world.events(finished)) == (Status.ACTIVE, ["Account Linked"])
+    assert finished.linked_at == timestamp(world.now)
+    assert world.actions(finished) == ["linked", "parked"]
+
+
+@pytest.mark.parametrize("reply", [Failure.UNREACHABLE, Failure.TIMEOUT, Answer(406, False)])
+def test_every_kind_of_outage_parks(world: World, reply: Reply) -> None:
+    world.namely.down = reply
+    assert isinstance(world.link(), Parked)
+
+
+def test_a_machine_is_told_at_once_instead(world: World) -> None:
+    world.namely.down = DOWN
+    with pytest.raises(Problem, match="namely_unavailable"):
+        world.link(park=False)
+    assert world.rows() == []
+
+
+def test_what_namely_refuses_later_is_undone_and_told(world: World) -> None:
+    world.namely.good.clear()
+    parked = park(world)
+    world.namely.down = None
+    assert world.check(parked).undo_reason == "token_unauthorized"
+    assert world.sweep() == {"undone": 1}
+    assert world.secrets_left() == []
+    kinds = {row["sk"]["S"].partition("#")[0] for row in world.rows()}
+    assert kinds == {"LEDGER", "NOTICE"}
+    notice = next(row for row in world.rows() if row["sk"]["S"] == "NOTICE")
+    assert notice["outbox"]["L"][0]["M"]["type"] == {"S": "Link Rejected"}
+
+
+def test_a_parked_link_ends_after_a_day(world: World) -> None:
+    parked = park(world)
+    world.later(hours=24)
+    assert world.check(parked).undo_reason == "outage"
+    assert world.sweep() == {"undone": 1}
+
+
+def test_a_parked_pair_can_be_linked_by_the_next_attempt(world: World) -> None:
+    parked = park(world)
+    world.namely.down = None
+    done = world.link()
+    assert (done.account.id, done.again) == (parked.id, False)
+    assert not world.read(parked).unpromoted
+
+
+def test_a_parked_pair_can_be_parked_again(world: World) -> None:
+    first = park(world)
+    again = park(world)
+    assert again.id == first.id
+    assert again.secret != first.secret
+
+
+def test_a_refused_attempt_leaves_a_parked_link_parked(world: World) -> None:
+    parked = park(world)
+    world.namely.down = None
+    with pytest.raises(Problem, match="token_refused"):
+        world.link("wrong" * 10)
+    assert world.read(parked) == parked
+
+
+def test_a_relink_is_never_parked(world: World) -> None:
+    account = world.linked()
+    world.namely.down = DOWN
+    with pytest.raises(Problem, match="namely_unavailable"):
+        world.link()
+    assert world.read(account) == account
+
+
+def begun(world: World) -> Account:
+    """An attempt that died after its row, and maybe after its secret."""
+    account = world.linked()
+    world.registry.begin(
+        account, attempt=Attempt(id="d" * 36, at=timestamp(world.now)), now=world.now
+    )
+    return account
+
+
+def test_a_running_attempt_is_left_alone(world: World) -> None:
+    account = begun(world)
+    assert world.sweeper().finish(account.id) == "running"
+
+
+def test_a_dead_attempt_on_a_linked_account_is_abandoned(world: World) -> None:
+    account = begun(world)
+    world.vault.put_candidate(
+        name=account.secret_name, credential=parse_credential("acme", "x"), attempt_id="d" * 36
+    )
+    world.later(seconds=LEASE.seconds)
+    assert world.sweep() == {"abandoned": 1}
+    assert world.read(account) == account
+
+
+def test_a_dead_first_attempt_is_undone_with_its_secret(world: World, monkeypatch) -> None:
+    def die(*_args: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(DynamoDbRegistry, "commit", die)
+    with pytest.raises(KeyboardInterrupt):
+        world.link()
+    assert len(world.secrets_left()) == 1
+    world.later(seconds=LEASE.seconds)
+    assert world.sweep() == {"undone": 1}
+    assert (world.secrets_left(), world.rows()) == ([], [])
+
+
+def test_who_is_slower_undoes_nothing(world: World, monkeypatch) -> None:
+    parked = park(world)
+    monkeypatch.setattr(DynamoDbRegistry, "take", lambda *_args, **_options: False)
+    world.registry.change(
+        replace(parked, undo_reason="outage"), events=(), entry=None, due_at=timestamp(world.now)
+    )
+    assert world.sweep() == {"running": 1}
+    assert len(world.secrets_left()) == 1
+
+
+def test_a_version_that_was_not_promoted_is(world: World, monkeypatch) -> None:
+    account = world.linked()
+    world.namely.good.add("n" * 64)
+
+    def fail(*_args: object, **_options: object) -> None:
+        raise StorageError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SecretsManagerVault, "promote", fail)
+        again = world.link("n" * 64).account
+    world.later(seconds=LEASE.seconds)
+    assert world.sweep() == {"promoted": 1}
+    stages = world.secrets.describe_secret(SecretId=account.secret_name)["VersionIdsToStages"]
+    assert stages[again.secret.version_id] == ["AWSCURRENT"]
+    assert world.sweep() == {}
+
+
+def test_a_relink_promotes_what_an_earlier_one_did_not(world: World) -> None:
+    world.linked()
+    world.namely.good |= {"n" * 64, "m" * 64}
+
+    def fail(*_args: object, **_options: object) -> None:
+        raise StorageError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SecretsManagerVault, "promote", fail)
+        world.link("n" * 64)
+    last = world.link("m" * 64).account
+    stages = world.secrets.describe_secret(SecretId=last.secret_name)["VersionIdsToStages"]
+    assert stages[last.secret.version_id] == ["AWSCURRENT"]
+
+
+def test_a_secret_that_was_not_deleted_is(world: World) -> None:
+    account = world.linked()
+
+    def fail(*_args: object, **_options: object) -> None:
+        raise StorageError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SecretsManagerVault, "delete", fail)
+        world.manager().unlink(account)
+        world.later(minutes=1)
+        assert world.sweep() == {"faults": 1}
+    assert world.sweep() == {"deleted": 1}
+    assert "DeletedDate" in world.secrets.describe_secret(SecretId=account.secret_name)
+    assert world.sweep() == {}
+
+
+def test_an_account_that_has_gone_meanwhile_is_nothing_to_do(world: World) -> None:
+    assert world.sweeper().finish("acc_nobody") == "gone"
+
+
+def test_an_unlinked_account_can_be_restored_with_its_token(world: World) -> None:
+    account = world.linked()
+    manager = world.manager()
+    gone = manager.unlink(account)
+    back = manager.restore(gone)
+    assert (back.status, world.events(back)) == (Status.ACTIVE, ["Account Linked"])
+    value = world.secrets.get_secret_value(SecretId=account.secret_name)
+    assert json.loads(value["SecretString"])["token"] == GOOD
+    assert manager.restore(back) == back
+    with pytest.raises(StorageError):
+        world.vault.restore("s/namely/never")
+
+
+def test_a_pair_that_was_linked_anew_is_not_restored(world: World) -> None:
+    manager = world.manager()
+    gone = manager.unlink(world.linked())
+    world.linked()
+    with pytest.raises(ConflictError):
+        manager.restore(gone)
+
+
+def test_it_can_be_too_late_to_restore(world: World) -> None:
+    manager = world.manager()
+    gone = manager.unlink(world.linked())
+    world.later(days=7)
+    with pytest.raises(Problem, match="conflict"):
+        manager.restore(gone)
+
+
+def test_a_sweep_looks_at_as_many_rows_as_are_due(world: World, monkeypatch) -> None:
+    for number in range(5):
+        monkeypatch.setattr("world.OWNER", Owner(f"o{number}", "x"))
+        world.linked()
+    read: list[str] = []
+    real = DynamoDbRegistry.account
+    monkeypatch.setattr(
+        DynamoDbRegistry, "account", lambda self, one: (read.append(one), real(self, one))[1]
+    )
+    assert (world.sweep(), read) == ({}, [])
