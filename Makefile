@@ -41,7 +41,7 @@ lint: $(VENV) $(SAM)
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy layers/shared/namely_link simulator local
-	for app in functions/*/app.py; do .venv/bin/mypy $$app || exit 1; done
+	for app in functions/*; do MYPYPATH=$$app:layers/shared .venv/bin/mypy $$app/app.py || exit 1; done
 	AWS_DEFAULT_REGION=eu-central-1 SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint
 
 deploy: $(SAM)

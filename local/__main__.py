@@ -32,8 +32,9 @@ def main() -> int:
     try:
         with running(port=asked.port, simulator_port=asked.simulator_port, state=state) as stack:
             try:
-                run.write_text(json.dumps(_described(stack), indent=2) + "\n")
-                _say(stack, time.monotonic() - started)
+                described = _described(stack)
+                run.write_text(json.dumps(described, indent=2) + "\n")
+                _say(stack, described, time.monotonic() - started)
                 while True:
                     time.sleep(3600)
             finally:
@@ -49,6 +50,8 @@ def main() -> int:
 def _described(stack: Stack) -> dict[str, object]:
     return {
         "api": stack.api,
+        "hub": stack.hub_link(),
+        "accounts": stack.accounts_link(),
         "api_key": stack.api_key,
         "aws_endpoint": stack.aws_endpoint,
         "region": REGION,
@@ -58,13 +61,21 @@ def _described(stack: Stack) -> dict[str, object]:
     }
 
 
-def _say(stack: Stack, seconds: float) -> None:
+def _say(stack: Stack, described: dict[str, object], seconds: float) -> None:
     acme = stack.simulator.credential("acme")
     body = {"subdomain": acme.subdomain, "token": acme.token}
     body |= {"owner_id": "demo", "owner_name": "Demo Ltd"}
     print(
         f"""
 namely-link runs on this machine ({seconds:.0f} s).
+
+The Hub, as an administrator gets it (links one account):
+  {described["hub"]}
+  for instance with subdomain {acme.subdomain} and token
+  {acme.token}
+
+The Accounts page, as an operator:
+  {described["accounts"]}
 
 Link an account:
   curl -s {stack.api}/v1/accounts \\

@@ -69,6 +69,15 @@ class Stack:
             raise LocalError(msg)
         return str(session["url"])
 
+    def accounts_link(self, **fields: object) -> str:
+        """Return a link to the Accounts page for an operator over all owners."""
+        asked = {"rank": "operator", "expires_in": 86400, **fields}
+        status, portal = self.call("POST", "/v1/portal-sessions", asked)
+        if status != 201:
+            msg = f"No portal session could be made: {portal}"
+            raise LocalError(msg)
+        return str(portal["url"])
+
 
 @contextlib.contextmanager
 def running(
@@ -158,6 +167,8 @@ def _deploy(environ: Mapping[str, str], state: Path, simulator: Simulator) -> di
         "PublicUrl": f"{environ['AWS_ENDPOINT_URL']}/_aws/execute-api/{API_ID}/{STAGE}",
         "RequestsPerSecond": "500",
         "RecheckSeconds": "5",
+        "FrameAncestors": "http://127.0.0.1:* http://localhost:*",
+        "ThemeName": "Example HR",
         "ArchiveDays": "0",  # the emulator has no archives
     }
     # The emulator names the API by this tag, so that its address is known before it exists.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.metrics import MetricUnit
+from pages import Pages, Theme
 
 from namely_link import bootstrap, views, web
 from namely_link.access import authorised
@@ -20,12 +20,13 @@ from namely_link.credentials import parse_credential
 from namely_link.link import ByOwner, BySession, LinkCommand, LinkedAccount, Parked, Tried, link
 from namely_link.model import Actor
 from namely_link.problems import Problem, Reason, StorageError
-from namely_link.settings import HubSettings
+from namely_link.settings import HubSettings, PageSettings
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from namely_link.bearers import Bearer
+    from namely_link.model import ConnectSession
     from namely_link.ports import Ports
     from namely_link.registry import DynamoDbRegistry
 
@@ -57,6 +58,13 @@ def ports() -> Ports:
     return bootstrap.ports(settings, registry())
 
 
+@cache
+def pages() -> Pages:
+    """Return the pages in the deployment's theme, made at the first one that is asked for."""
+    wanted = PageSettings.read()
+    return Pages(Theme(wanted.name, wanted.color, wanted.logo), wanted.frame_ancestors)
+
+
 @app.post("/v1/accounts")
 def post_account() -> Response[str]:
     event = app.current_event
@@ -64,22 +72,22 @@ def post_account() -> Response[str]:
     fields = web.Fields(
         web.read_body(event.body, event.headers, encoded=bool(event.is_base64_encoded))
     )
-    return_url = ""
+    session = None
     try:
         bearer = _form_session(fields) if form else web.bearer(event.headers)
-        return_url = _return_url(bearer) if form else ""
+        session = registry().session(bearer.id) if form else None
         done = link(_command(fields, bearer), ports())
     except Problem as problem:
         _count("LinksUndetermined" if problem.status == 503 else "LinksRefused")
         if form:
-            return _form_answer(return_url, problem=problem)
+            return _form_answer(session, problem=problem)
         raise
     if isinstance(done, Tried):
         return _json(200, {"receipt": views.receipt(done.receipt)})
     _count("LinksDone")
     logger.info("stored", account_id=done.account.id, outcome=type(done).__name__)
     if form:
-        return _form_answer(return_url, done=done)
+        return _form_answer(session, done=done)
     show = views.own_account if bearer.kind is Kind.CONNECT_SESSION else views.account
     status = 202 if isinstance(done, Parked) else 200 if done.again else 201
     return _json(status, show(done.account))
@@ -96,6 +104,26 @@ def get_current_session() -> Response[str]:
     if session.state == "open" and not session.usable(bootstrap.now()):
         raise Problem(Reason.SESSION_EXPIRED)
     return _json(200, views.connect_session(session) | {"metadata": {}})
+
+
+@app.get("/hub")
+def get_hub() -> Response[str]:
+    return _page(pages().page("hub"))
+
+
+@app.get("/hub.js")
+def get_hub_script() -> Response[str]:
+    return _page(pages().page("hub.js"))
+
+
+@app.get("/accounts")
+def get_accounts_page() -> Response[str]:
+    return _page(pages().page("accounts"))
+
+
+@app.get("/assets/<name>")
+def get_asset(name: str) -> Response[str]:
+    return _page(pages().asset(name))
 
 
 @app.get("/v1/health")
@@ -144,44 +172,51 @@ def _form_session(fields: web.Fields) -> Bearer:
     return bearer
 
 
-def _return_url(bearer: Bearer) -> str:
-    session = registry().session(bearer.id)
-    return session.return_url if session else ""
-
-
 def _form_answer(
-    return_url: str, *, done: LinkedAccount | Parked | None = None, problem: Problem | None = None
+    session: ConnectSession | None,
+    *,
+    done: LinkedAccount | Parked | None = None,
+    problem: Problem | None = None,
 ) -> Response[str]:
-    """Send the browser back, or show a small page where the session names no return address."""
-    if return_url:
+    """Send the browser back, or show a page where the session names no return address."""
+    if session and session.return_url:
         result = {}
         if done:
             status = "parked" if isinstance(done, Parked) else "linked"
             result = {"status": status, "account_id": done.account.id}
         if problem:
             result = {"status": "failed", "code": problem.code, "reason": problem.reason}
-        mark = "&" if "?" in return_url else "?"
-        location = f"{return_url}{mark}{urlencode(result)}"
+        mark = "&" if "?" in session.return_url else "?"
+        location = f"{session.return_url}{mark}{urlencode(result)}"
         return Response(303, headers={"Location": location, **_NO_STORE}, body="")
-    title = "Linked" if done else "Not linked"
-    text = (
-        f"{done.account.subdomain}.namely.com is linked."
-        if done
-        else f"{problem.detail} {problem.hint}"
-        if problem
-        else ""
-    )
-    page = (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width">'
-        f"<title>{title}</title><main><h1>{title}</h1><p>{html.escape(text)}</p></main></html>"
-    )
-    return Response(
-        problem.status if problem else 200,
-        content_type="text/html; charset=utf-8",
-        headers={"Content-Security-Policy": "default-src 'none'", **_NO_STORE},
-        body=page,
-    )
+    locale = session.locale if session else ""
+    language = app.current_event.headers.get("accept-language", "")
+    if problem:
+        shown = pages().result_page(
+            status=problem.status,
+            locale=locale,
+            accept_language=language,
+            subdomain=problem.subdomain,
+            reason=problem.reason,
+            detail=problem.detail,
+            hint=problem.hint,
+            attempts_left=problem.attempts_left,
+        )
+    else:
+        shown = pages().result_page(
+            locale=locale,
+            accept_language=language,
+            subdomain=done.account.subdomain if done else "",
+            parked=isinstance(done, Parked),
+        )
+    return _page(shown)
+
+
+def _page(found: tuple[int, dict[str, str], str] | None) -> Response[str]:
+    if found is None:
+        raise Problem(Reason.NOT_FOUND)
+    status, headers, body = found
+    return Response(status, headers=headers, body=body)
 
 
 def _json(status: int, document: dict[str, Any]) -> Response[str]:

@@ -5,6 +5,7 @@ import importlib.util
 import io
 import json
 import string
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -101,6 +102,9 @@ def load_function(name: str) -> ModuleType:
     spec.loader.exec_module(module)
     module.logger.registered_handler.setStream(io.StringIO())
     return module
+
+
+sys.path.insert(0, str(ROOT / "functions" / "hub"))  # where Lambda finds a function's modules
 
 
 @pytest.fixture(scope="module")

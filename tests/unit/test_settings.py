@@ -8,6 +8,7 @@ from namely_link.settings import (
     ApiSettings,
     HubSettings,
     IntakeSettings,
+    PageSettings,
     ProbeSettings,
     PublishSettings,
     Settings,
@@ -80,3 +81,11 @@ def test_the_address_of_the_pages_has_no_slash_at_its_end() -> None:
 
 def test_every_function_has_the_common_settings() -> None:
     assert Settings.read(COMMON).table == "table"
+
+
+def test_the_pages_have_a_look_without_any_setting() -> None:
+    assert PageSettings.read({}).frame_ancestors == "'none'"
+    given = {"THEME_NAME": "A", "THEME_COLOR": "#000000", "FRAME_ANCESTORS": "https://a.example"}
+    settings = PageSettings.read(given)
+    assert (settings.name, settings.color, settings.logo) == ("A", "#000000", "")
+    assert settings.frame_ancestors == "https://a.example"

@@ -355,6 +355,7 @@ class Problem(NamelyLinkError):  # noqa: N818 - the word of RFC 9457
     ) -> None:
         sentence = SENTENCES[reason]
         self.reason: Final = reason
+        self.subdomain: Final = subdomain
         self.code: Final = sentence.code
         self.status, self.title = STATUS[sentence.code]
         self.detail: Final = detail or sentence.detail.format(subdomain=subdomain)

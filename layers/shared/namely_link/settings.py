@@ -78,6 +78,26 @@ class HubSettings(ProbeSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PageSettings:
+    """How the pages look, and which sites may embed the Hub (sources of `frame-ancestors`)."""
+
+    name: str
+    color: str
+    logo: str
+    frame_ancestors: str
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] = os.environ) -> PageSettings:
+        """Read them; each has a default."""
+        return cls(
+            name=environ.get("THEME_NAME") or "namely-link",
+            color=environ.get("THEME_COLOR") or "#0f6b5c",
+            logo=environ.get("THEME_LOGO", ""),
+            frame_ancestors=environ.get("FRAME_ANCESTORS") or "'none'",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class IntakeSettings(HubSettings):
     """What `intake` needs beyond: where checks go, and how long deleted secrets stay."""
 

@@ -1,0 +1,186 @@
+/** The panel with all that is known of one account, and what happened to it. */
+
+import { openDialog } from "./accounts-dialog.js";
+import { h, icon } from "./accounts-dom.js";
+import { menuButton } from "./accounts-menu.js";
+import { copyable, facts, moment, receipt, statusBadge, statusReason, warningList } from "./accounts-parts.js";
+import { siteOf } from "./accounts-text.js";
+
+/** @typedef {import("./accounts-api.js").Account} Account */
+/** @typedef {import("./accounts-api.js").Api} Api */
+/** @typedef {import("./accounts-api.js").Entry} Entry */
+/** @typedef {import("./accounts-text.js").Words} Words */
+/** @typedef {import("./accounts-menu.js").Item} Item */
+
+/**
+ * @typedef {object} Detail
+ * @property {string} id
+ * @property {(account: Account) => void} update
+ */
+
+/**
+ * @param {object} options
+ * @param {Words} options.words
+ * @param {Api} options.api
+ * @param {Account} options.account
+ * @param {((account: Account) => Item[]) | null} options.items null for a viewer
+ * @param {(account: Account) => void} options.onfresh
+ * @param {(error: unknown) => string} options.explain
+ * @param {() => void} options.onclose
+ * @returns {Detail}
+ */
+export function openDetail({ words, api, account, items, onfresh, explain, onclose }) {
+  let shown = account;
+  let open = true;
+  const panel = openDialog(words, {
+    title: account.owner.name,
+    kind: "drawer",
+    onclose: () => {
+      open = false;
+      onclose();
+    },
+  });
+  const head = h("div", { class: "detail-head" });
+  const about = h("div", { class: "detail-sections" });
+  const ledger = h("div", { "aria-live": "polite" }, h("p", { class: "muted" }, words.t("loading")));
+  // Made once: an update must not close an open menu.
+  const menu =
+    items &&
+    menuButton({
+      label: words.t("actions_for", { owner: account.owner.name, site: siteOf(account) }),
+      text: words.t("columns.actions"),
+      items: () => items(shown).filter((item) => item.name !== "details"),
+    });
+  panel.fill(
+    h("div", { class: "detail-top" }, head, menu),
+    about,
+    h("section", {}, h("h3", {}, words.t("detail.ledger")), ledger),
+  );
+
+  /** @param {Account} one */
+  function draw(one) {
+    shown = one;
+    const reason = statusReason(words, one);
+    head.replaceChildren(
+      h("p", { class: "detail-site" }, siteOf(one)),
+      h(
+        "p",
+        { class: "line" },
+        statusBadge(words, one),
+        one.type === "test" && h("span", { class: "badge" }, words.t("test")),
+        reason &&
+          h(
+            "span",
+            { class: "muted small" },
+            reason.text,
+            " ",
+            reason.at && words.t("reason_since", { date: words.when(reason.at, "moment") }),
+          ),
+      ),
+    );
+    const warnings = one.status === "unlinked" ? null : warningList(words, one.warnings);
+    about.replaceChildren(
+      h(
+        "section",
+        {},
+        facts([
+          [words.t("columns.linked"), moment(words, one.linked_at, "moment")],
+          [words.t("columns.checked"), moment(words, one.checked_at, "moment")],
+          [
+            words.t("columns.expires"),
+            moment(words, one.token_expires_by, "date", words.t("unknown")),
+          ],
+          [
+            words.t("detail.recoverable"),
+            one.recoverable_until && moment(words, one.recoverable_until, "moment"),
+          ],
+        ]),
+      ),
+      ...(warnings ? [h("section", {}, h("h3", {}, words.t("detail.warnings")), warnings)] : []),
+      h("section", {}, h("h3", {}, words.t("detail.receipt")), receipt(words, one)),
+      h(
+        "section",
+        {},
+        h("h3", {}, words.t("detail.facts")),
+        facts([
+          [words.t("detail.label"), one.label],
+          [words.t("detail.site_name"), one.site.name],
+          [words.t("detail.owner_id"), copyable(words, one.owner.id, words.t("detail.owner_id"))],
+          [words.t("detail.id"), copyable(words, one.id, words.t("detail.id"))],
+          [words.t("detail.token"), one.token_hint && h("code", {}, `…${one.token_hint}`)],
+          [
+            words.t("detail.secret"),
+            one.secret && copyable(words, one.secret.arn, words.t("detail.secret")),
+          ],
+          [
+            words.t("detail.version"),
+            one.secret && copyable(words, one.secret.version_id, words.t("detail.version")),
+          ],
+        ]),
+      ),
+    );
+  }
+
+  async function loadLedger() {
+    try {
+      const { entries } = await api.ledger(account.id);
+      ledger.replaceChildren(timeline(words, entries));
+    } catch (error) {
+      ledger.replaceChildren(
+        h("p", { class: "muted" }, words.t("detail.ledger_failed", { problem: explain(error) })),
+      );
+    }
+  }
+
+  draw(account);
+  void loadLedger();
+  // The row may be older than the page's polling reaches.
+  api.account(account.id).then(onfresh, explain);
+  return {
+    id: account.id,
+    update(one) {
+      if (!open || one === shown) return;
+      draw(one);
+      void loadLedger();
+    },
+  };
+}
+
+/** @param {Words} words @param {Entry[]} entries */
+function timeline(words, entries) {
+  if (!entries.length) return h("p", { class: "muted" }, words.t("detail.ledger_none"));
+  return h(
+    "ol",
+    { class: "ledger" },
+    entries.map((entry) => {
+      const { kind, name } = entry.actor;
+      const actor = words.t(`actor.${kind}`, { name });
+      return h(
+        "li",
+        {},
+        h("span", { class: "ledger-dot" }, icon(ENTRY_ICON[entry.action] ?? "clock")),
+        h("b", {}, words.known(`ledger_action.${entry.action}`, entry.action)),
+        h(
+          "span",
+          { class: "muted small" },
+          moment(words, entry.at, "moment"),
+          " · ",
+          words.t("detail.by", { actor: actor.startsWith("accounts.") ? name : actor }),
+        ),
+        entry.detail && h("span", { class: "small" }, entry.detail),
+      );
+    }),
+  );
+}
+
+/** @type {Record<string, "link" | "check" | "pause" | "dash" | "error" | "refresh">} */
+const ENTRY_ICON = {
+  linked: "link",
+  relinked: "link",
+  suspended: "pause",
+  resumed: "check",
+  unlinked: "dash",
+  noticed: "refresh",
+  failed: "error",
+  recovered: "check",
+};

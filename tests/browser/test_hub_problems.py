@@ -1,0 +1,260 @@
+"""What is wrong is said where it belongs, in the person's words, and with what to do."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hub_states import (
+    connect,
+    ended,
+    expire,
+    linked,
+    open_hub,
+    problem,
+    show_hub,
+    type_credential,
+)
+
+ROOT = Path(__file__).parents[2]
+SENTENCES = json.loads((ROOT / "functions/hub/web/locales/en.json").read_text(encoding="utf-8"))
+GERMAN = json.loads((ROOT / "functions/hub/web/locales/de.json").read_text(encoding="utf-8"))
+
+BY_SITE = [
+    ("unknown-html", "site_answers_html"),
+    ("unknown-redirect", "site_redirects"),
+    ("unknown-404", "site_unknown"),
+    ("another-permalink", "site_other_permalink"),
+    ("accepts-any-token", "site_accepts_any_token"),
+]
+BY_TOKEN = [
+    ("refused-401-json", "token_unauthorized"),
+    ("token-of-another-site", "token_unauthorized"),
+    ("refused-403-json", "token_forbidden"),
+    ("info-needs-token-refused", "credential_unclear"),
+    ("owner-inactive", "owner_inactive"),
+]
+UNDETERMINED = [
+    ("throttled-429", "throttled"),
+    ("error-500", "outage"),
+    ("slow", "timeout"),
+    ("bad-certificate-host", "unreachable"),
+    ("broken-json", "unexpected_answer"),
+]
+
+
+def sentences(reason: str, subdomain: str, language: dict = SENTENCES) -> list[str]:
+    return [one.replace("{subdomain}", subdomain) for one in language["reasons"][reason].values()]
+
+
+def said_at(visitor, field: str, reason: str) -> None:
+    """The sentence and its remedy stand at the field, which has the focus and says so."""
+    problem(visitor.page)
+    subdomain = visitor.page.input_value("#subdomain")
+    shown = visitor.page.inner_text(f"#{field}-error")
+    for sentence in sentences(reason, subdomain):
+        assert sentence in shown
+    assert visitor.page.evaluate("document.activeElement.id") == field
+    assert visitor.page.get_attribute(f"#{field}", "aria-invalid") == "true"
+    assert f"{field}-error" in (visitor.page.get_attribute(f"#{field}", "aria-describedby") or "")
+
+
+@pytest.mark.parametrize(("name", "reason"), BY_SITE)
+def test_a_wrong_site_is_said_at_the_subdomain(visitor, name: str, reason: str) -> None:
+    connect(visitor, name)
+    said_at(visitor, "subdomain", reason)
+    assert visitor.page.locator("#step-1.marked").count() == 1
+    assert visitor.page.get_attribute('[data-step="site"]', "data-state") == "failed"
+
+
+@pytest.mark.parametrize(("name", "reason"), BY_TOKEN)
+def test_a_refused_token_is_said_at_the_token(visitor, name: str, reason: str) -> None:
+    connect(visitor, name)
+    said_at(visitor, "token", reason)
+    assert visitor.page.locator(".guide .marked").count() == 1
+    assert visitor.page.get_attribute('[data-step="token"]', "data-state") == "failed"
+
+
+# A session that confirms parks nothing before the person has seen the receipt.
+@pytest.mark.parametrize(("name", "reason"), UNDETERMINED)
+def test_an_outage_is_said_on_top_and_nothing_typed_is_lost(visitor, name, reason) -> None:
+    token = connect(visitor, name, confirm=True)
+    problem(visitor.page)
+    shown = visitor.page.inner_text("#problem")
+    for sentence in sentences(reason, visitor.page.input_value("#subdomain")):
+        assert sentence in shown
+    assert visitor.page.evaluate("document.activeElement.id") == "problem"
+    assert visitor.page.input_value("#token") == token
+    assert visitor.page.get_attribute("#connect", "aria-disabled") == "false"
+
+
+@pytest.mark.parametrize(
+    ("subdomain", "token", "field", "reason"),
+    [
+        ("", "t", "subdomain", "subdomain_missing"),
+        ("a_b", "t", "subdomain", "subdomain_malformed"),
+        ("www", "t", "subdomain", "subdomain_reserved"),
+        ("https://evil.com/#.namely.com", "t", "subdomain", "subdomain_other_host"),
+        ("acme", "", "token", "token_missing"),
+        ("acme", "two words", "token", "token_inner_space"),
+        ("acme", "tökén", "token", "token_not_ascii"),
+        ("acme", "t" * 513, "token", "token_too_long"),
+        ("A" * 40, "acme", "subdomain", "fields_swapped"),
+    ],
+)
+def test_bad_input_is_said_without_asking(visitor, subdomain, token, field, reason) -> None:
+    open_hub(visitor)
+    visitor.page.fill("#subdomain", subdomain)
+    visitor.page.fill("#token", token)
+    visitor.page.press("#token", "Enter")
+    said_at(visitor, field, reason)
+    assert [one for one in visitor.requests if one.method == "POST"] == []
+
+
+def test_problems_are_said_in_the_language_of_the_session(visitor) -> None:
+    connect(visitor, "acme", token="mistyped", locale="de")
+    problem(visitor.page)
+    for sentence in sentences("token_unauthorized", "acme", GERMAN):
+        assert sentence in visitor.page.inner_text("#token-error")
+
+
+def test_a_reason_that_is_not_translated_is_said_in_the_server_s_words(visitor) -> None:
+    answer = {"code": "new", "reason": "new", "detail": "Something new.", "hint": "Do this."}
+    visitor.page.route(
+        "**/v1/accounts", lambda route: route.fulfill(status=422, body=json.dumps(answer))
+    )
+    connect(visitor, "acme")
+    problem(visitor.page)
+    assert "Something new." in visitor.page.inner_text("#problem")
+    assert "Do this." in visitor.page.inner_text("#problem")
+
+
+def test_the_attempts_left_are_shown(visitor) -> None:
+    connect(visitor, "acme", token="mistyped")
+    problem(visitor.page)
+    assert visitor.page.inner_text("#attempts") == "Attempts left with this link: 4"
+
+
+def test_an_error_goes_when_its_field_is_changed(visitor) -> None:
+    connect(visitor, "acme", token="mistyped")
+    problem(visitor.page)
+    visitor.page.fill("#token", "another")
+    assert visitor.page.locator(".invalid").count() == 0
+
+
+def test_an_error_leads_to_the_guide_s_step(visitor) -> None:
+    connect(visitor, "acme", token="mistyped")
+    problem(visitor.page)
+    visitor.page.get_by_role("button", name="Show step 3 of the guide").click()
+    assert visitor.page.evaluate("document.activeElement.id") == "step-3"
+
+
+def test_a_corrected_token_links(visitor) -> None:
+    connect(visitor, "acme", token="mistyped")
+    problem(visitor.page)
+    type_credential(visitor, "acme")
+    visitor.page.click("#connect")
+    visitor.page.wait_for_selector("dialog[open]")
+
+
+def says(visitor, reason: str) -> None:
+    ended(visitor.page)
+    assert visitor.page.inner_text("#ended-title") == SENTENCES["hub"]["ended"][reason]["title"]
+    shown = visitor.page.inner_text("#ended-text")
+    for sentence in SENTENCES["reasons"].get(reason, {}).values():
+        assert sentence in shown
+    assert visitor.page.evaluate("document.activeElement.id") == "ended-title"
+    assert not visitor.page.locator("#work").is_visible()
+
+
+def test_an_expired_session_says_what_to_do(visitor) -> None:
+    made = visitor.session()
+    expire(visitor, made["id"])
+    visitor.page.goto(made["url"])
+    says(visitor, "session_expired")
+
+
+def test_a_session_that_expires_meanwhile_says_what_to_do(visitor) -> None:
+    made = visitor.session()
+    visitor.page.goto(made["url"])
+    visitor.page.wait_for_selector("#work:not([hidden])")
+    type_credential(visitor, "acme")
+    expire(visitor, made["id"])
+    visitor.page.click("#connect")
+    says(visitor, "session_expired")
+    assert visitor.page.input_value("#token") == ""
+
+
+def test_a_used_session_says_what_to_do(visitor) -> None:
+    made = visitor.session()
+    visitor.page.goto(made["url"])
+    visitor.page.wait_for_selector("#work:not([hidden])")
+    type_credential(visitor, "acme")
+    visitor.page.click("#connect")
+    visitor.page.wait_for_selector("dialog[open]")
+    visitor.page.goto("about:blank")
+    visitor.page.goto(made["url"])
+    says(visitor, "session_used")
+
+
+def test_a_revoked_session_says_what_to_do(visitor) -> None:
+    made = visitor.session()
+    assert visitor.stack.call("DELETE", f"/v1/connect-sessions/{made['id']}")[0] in {200, 204}
+    visitor.page.goto(made["url"])
+    says(visitor, "session_used")
+
+
+def test_an_unknown_session_says_what_to_do(visitor) -> None:
+    visitor.page.goto(f"{visitor.stack.api}/hub#nls_{'x' * 43}")
+    says(visitor, "unauthorized")
+
+
+@pytest.mark.parametrize("fragment", ["", "#nls_short", "#nlk_" + "x" * 43])
+def test_a_page_without_its_session_says_what_to_do(visitor, fragment: str) -> None:
+    visitor.page.goto(f"{visitor.stack.api}/hub{fragment}")
+    says(visitor, "no_session")
+
+
+def test_too_many_attempts_end_the_session(visitor) -> None:
+    connect(visitor, "acme", token="mistyped")
+    for _ in range(5):
+        visitor.page.wait_for_selector("#connect[aria-disabled=false]")
+        if visitor.page.is_visible("#ended"):
+            break
+        visitor.page.click("#connect")
+    says(visitor, "attempts_exhausted")
+
+
+def test_a_used_up_session_is_said_when_it_is_opened(visitor) -> None:
+    made = visitor.session()
+    body = {"subdomain": "acme", "token": "mistyped"}
+    while visitor.stack.call("POST", "/v1/accounts", body, bearer=made["token"])[0] != 429:
+        pass
+    visitor.page.goto(made["url"])
+    says(visitor, "attempts_exhausted")
+
+
+def test_a_relink_of_an_account_that_is_gone_says_so(visitor) -> None:
+    linked(visitor)
+    owner = f"/v1/accounts?owner_id={visitor.owner}"
+    (account,) = visitor.stack.call("GET", owner)[1]["accounts"]
+    made = visitor.session(account_id=account["id"])
+    visitor.stack.call("DELETE", f"/v1/accounts/{account['id']}")
+    visitor.page.goto("about:blank")
+    visitor.page.goto(made["url"])
+    visitor.page.wait_for_selector("#work:not([hidden])")
+    type_credential(visitor, "acme")
+    visitor.page.click("#connect")
+    says(visitor, "not_found")
+
+
+def test_a_service_out_of_reach_offers_to_try_again(visitor) -> None:
+    broken = {"code": "internal_error", "reason": "internal_error", "detail": "x"}
+    visitor.page.route(
+        "**/connect-sessions/current",
+        lambda route: route.fulfill(status=500, body=json.dumps(broken)),
+        times=1,
+    )
+    show_hub(visitor)
+    says(visitor, "offline")
+    visitor.page.get_by_role("button", name="Try again").click()
+    visitor.page.wait_for_selector("#work:not([hidden])")

@@ -1,0 +1,339 @@
+"""The pages: files named by their content, headers, the theme, and sentences in every language."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from namely_link.model import AccountWarning
+from namely_link.probe import CAPABILITIES
+from namely_link.problems import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+HUB = Path(__file__).parents[2] / "functions" / "hub"
+
+
+def _load() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("hub_pages", HUB / "pages.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+pages = _load()
+THEME = pages.Theme("Example HR", "#0f6b5c")
+LOCALES = {
+    language: json.loads((HUB / "web" / "locales" / f"{language}.json").read_text(encoding="utf-8"))
+    for language in pages.LANGUAGES
+}
+
+
+def leaves(part: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(part, dict):
+        for name, inner in part.items():
+            yield from leaves(inner, f"{path}.{name}" if path else name)
+    else:
+        yield path, part
+
+
+def placeholders(sentence: str) -> list[str]:
+    return sorted(set(re.findall(r"\{\w*\}", sentence)))
+
+
+@pytest.fixture
+def site():
+    return pages.Pages(THEME, "https://app.example.com")
+
+
+# ------------------------------------------------------------------ languages
+
+
+def test_there_is_one_file_a_language() -> None:
+    files = {one.stem for one in (HUB / "web" / "locales").iterdir()}
+    assert files == set(pages.LANGUAGES)
+
+
+@pytest.mark.parametrize("language", pages.LANGUAGES)
+def test_every_language_has_the_same_sentences(language: str) -> None:
+    theirs, english = dict(leaves(LOCALES[language])), dict(leaves(LOCALES["en"]))
+    assert sorted(set(english) - set(theirs)) == []
+    assert sorted(set(theirs) - set(english)) == []
+
+
+@pytest.mark.parametrize("language", pages.LANGUAGES)
+def test_every_sentence_has_the_same_placeholders(language: str) -> None:
+    english = dict(leaves(LOCALES["en"]))
+    differing = {
+        path
+        for path, sentence in leaves(LOCALES[language])
+        if placeholders(sentence) != placeholders(english.get(path, sentence))
+    }
+    assert differing == set()
+
+
+@pytest.mark.parametrize("language", pages.LANGUAGES)
+def test_no_sentence_is_empty_or_a_copy_of_the_english_one(language: str) -> None:
+    english = dict(leaves(LOCALES["en"]))
+    sentences = dict(leaves(LOCALES[language]))
+    assert [path for path, sentence in sentences.items() if not sentence.strip()] == []
+    copied = [
+        path
+        for path, sentence in sentences.items()
+        if language != "en" and len(sentence.split()) > 3 and sentence == english[path]
+    ]
+    assert copied == []
+
+
+@pytest.mark.parametrize("language", pages.LANGUAGES)
+def test_every_reason_warning_and_capability_has_its_sentence(language: str) -> None:
+    sentences = LOCALES[language]
+    assert set(sentences["reasons"]) == {reason.value for reason in Reason}
+    assert set(sentences["warnings"]) == {warning.value for warning in AccountWarning}
+    assert set(sentences["capabilities"]) == set(CAPABILITIES)
+    assert {tuple(one) for one in sentences["reasons"].values()} == {("detail", "hint")}
+    assert {tuple(one) for one in sentences["warnings"].values()} == {("title", "remedy")}
+
+
+def test_every_sentence_that_the_hub_asks_for_exists() -> None:
+    known = dict(leaves(LOCALES["en"]))
+    for file in [HUB / "web" / "hub.html", *(HUB / "web").glob("hub*.js")]:
+        text = file.read_text(encoding="utf-8")
+        asked = re.findall(r"""(?:data-t(?:-\w+)?=|\bt\(|connectSays\()"(\w[\w.]+)\"""", text)
+        assert [key for key in asked if key not in known] == [], file.name
+
+
+@pytest.mark.parametrize(
+    ("locale", "header", "chosen"),
+    [
+        ("", "", "en"),
+        ("de", "fr", "de"),
+        ("de-AT", "", "de"),
+        ("pt_BR", "", "pt"),
+        ("ja", "es;q=0.5, fr;q=0.8", "fr"),
+        ("", "ja, *;q=0.1", "en"),
+        ("", "de;q=0, es", "es"),
+        ("", "de;q=nonsense, fr;q=0.9", "de"),
+    ],
+)
+def test_the_session_s_language_goes_before_the_browser_s(locale, header, chosen) -> None:
+    assert pages.choose_language(locale, header) == chosen
+
+
+# ------------------------------------------------------------------ files
+
+
+def test_what_a_page_names_exists_and_is_immutable(site) -> None:
+    status, headers, body = site.page("hub")
+    assert (status, headers["Cache-Control"]) == (200, "no-store")
+    assert "{{" not in body
+    names = re.findall(r'(?:href|src)="assets/([^"]+)"', body)
+    assert len(names) > 10
+    for name in names:
+        assert re.fullmatch(r"[\w-]+\.[0-9a-f]{8}\.(css|js|json)", name)
+        answer = site.asset(name)
+        assert answer
+        assert answer[1]["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+def test_modules_import_each_other_by_hashed_names(site) -> None:
+    _, _, body = site.page("hub")
+    waiting = re.findall(r'src="assets/(hub\.\w+\.js)"', body)
+    seen = set()
+    while waiting:
+        name = waiting.pop()
+        seen.add(name)
+        answer = site.asset(name)
+        assert answer, name
+        waiting += [one for one in re.findall(r'from "\./([^"]+)"', answer[2]) if one not in seen]
+    assert len(seen) == 7
+
+
+def test_a_file_has_another_name_once_it_changes(tmp_path, monkeypatch) -> None:
+    for file in (HUB / "web").rglob("*"):
+        if file.is_file():
+            copy = tmp_path / file.relative_to(HUB / "web")
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(file.read_bytes())
+    (tmp_path / "hub-dom.js").write_text("export const changed = 1;\n")
+    before = pages.Pages(THEME).page("hub")[2]
+    monkeypatch.setattr(pages, "WEB", tmp_path)
+    try:
+        pages._assets.cache_clear()
+        after = pages.Pages(THEME).page("hub")[2]
+    finally:
+        pages._assets.cache_clear()
+    names = r"assets/(hub(?:-\w+)?|i18n)\.(\w+)\.js"
+    old, new = dict(re.findall(names, before)), dict(re.findall(names, after))
+    changed = {stem for stem in old if old[stem] != new[stem]}
+    assert changed == {"hub-dom", "hub-receipt", "hub"}
+
+
+def test_modules_that_import_each_other_are_refused(tmp_path, monkeypatch) -> None:
+    (tmp_path / "one.js").write_text('import { b } from "./two.js";\n')
+    (tmp_path / "two.js").write_text('import { a } from "./one.js";\n')
+    monkeypatch.setattr(pages, "WEB", tmp_path)
+    pages._assets.cache_clear()
+    with pytest.raises(RuntimeError, match="import each other"):
+        pages.Pages(THEME)
+
+
+@pytest.mark.parametrize("name", ["", "nothing", "index.html", "../app.py", "hub.html"])
+def test_what_is_no_page_is_not_found(site, name: str) -> None:
+    assert site.page(name) is None
+    assert site.asset(name) is None
+
+
+def test_the_embed_script_is_short_lived_and_for_everybody(site) -> None:
+    status, headers, body = site.page("hub.js")
+    assert (status, headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
+    assert headers["Cache-Control"] == "public, max-age=300"
+    assert headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    assert "namely-link" in body
+
+
+def test_pages_have_no_inline_code_and_no_foreign_address(site) -> None:
+    for file in (HUB / "web").glob("*.html"):
+        text = file.read_text(encoding="utf-8")
+        assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", text), file.name
+        assert not re.search(r"<script(?![^>]*\ssrc=)", text), file.name
+        assert not re.search(r"(?:https?:)?//[a-z]", text), file.name
+
+
+@pytest.mark.parametrize("name", ["hub", "hub.js"])
+def test_every_answer_has_the_headers_of_safety(site, name: str) -> None:
+    _, headers, _ = site.page(name)
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Strict-Transport-Security"].startswith("max-age=")
+    assert "camera=()" in headers["Permissions-Policy"]
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'; ")
+
+
+def test_only_the_named_origins_may_embed_the_hub() -> None:
+    def ancestors(page: str, *sources: str) -> str:
+        policy = pages.Pages(THEME, *sources).page(page)[1]["Content-Security-Policy"]
+        return policy.rpartition("frame-ancestors ")[2]
+
+    assert ancestors("hub") == "'none'"
+    assert ancestors("hub", "") == "'none'"
+    two = "https://a.example https://*.b.example:8443"
+    assert ancestors("hub", two) == two
+
+
+@pytest.mark.parametrize("sources", ["*; script-src *", "a,b", "x\ny;", 'https://"'])
+def test_malformed_frame_ancestors_are_refused(sources: str) -> None:
+    with pytest.raises(pages.ThemeError):
+        pages.Pages(THEME, sources)
+
+
+# ------------------------------------------------------------------ theme
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"name": ""},
+        {"name": "x" * 81},
+        {"name": "a\nb"},
+        {"color": "red"},
+        {"color": "#12345"},
+        {"color": "#123456; }"},
+        {"logo": "https://example.com/logo.png"},
+        {"logo": "data:text/html;base64,AAAA"},
+        {"logo": 'data:image/png;base64,AAAA" onerror="x'},
+    ],
+)
+def test_a_malformed_theme_is_refused(bad: dict[str, str]) -> None:
+    with pytest.raises(pages.ThemeError):
+        pages.Theme(**{"name": "A", "color": "#123456"} | bad)
+
+
+def test_a_name_is_escaped_and_a_logo_shown() -> None:
+    logo = "data:image/svg+xml;base64,PHN2Zy8+"
+    site = pages.Pages(pages.Theme('Fish & <b>"Chips"</b>', "#123456", logo))
+    _, _, body = site.page("hub")
+    assert "Fish &amp; &lt;b&gt;&quot;Chips&quot;&lt;/b&gt;" in body
+    assert "<b>" not in body
+    assert f'<img src="{logo}" alt="">' in body
+
+
+def contrast(css: str, one: str, two: str) -> float:
+    colors = dict(re.findall(r"--([\w-]+): (#\w{6});", css))
+
+    def rgb(name: str) -> tuple[int, int, int]:
+        text = colors.get(name, name).lstrip("#")
+        return int(text[:2], 16), int(text[2:4], 16), int(text[4:], 16)
+
+    found: float = pages._contrast(rgb(one), rgb(two))
+    return found
+
+
+@pytest.mark.parametrize(
+    "color",
+    ["#0f6b5c", "#ffffff", "#000000", "#ffee00", "#ff0000", "#00aaff", "#808080", "#123456"],
+)
+def test_every_colour_gives_readable_pages(color: str) -> None:
+    site = pages.Pages(pages.Theme("A", color))
+    name = re.findall(r"assets/(theme\.\w+\.css)", site.page("hub")[2])[0]
+    light, dark = site.asset(name)[2].split("@media")
+    for css, surface in ((light, "#eef2f0"), (dark, "#182120")):
+        assert contrast(css, "accent", "on-accent") >= 4.5
+        assert contrast(css, "accent-hover", "on-accent") >= 4.5
+        assert contrast(css, "accent-ink", surface) >= 4.5
+        assert contrast(css, "accent-ink", "accent-soft") >= 4.5
+
+
+# ------------------------------------------------------------------ plain forms
+
+
+def test_a_plain_form_is_told_that_it_linked(site) -> None:
+    status, headers, body = site.result_page(subdomain="acme")
+    assert (status, headers["Cache-Control"]) == (200, "no-store")
+    assert "acme.namely.com is now linked to Example HR." in body
+    assert '<html lang="en"' in body
+    assert "<script" not in body
+
+
+def test_a_plain_form_is_told_that_its_link_waits(site) -> None:
+    _, _, body = site.result_page(subdomain="acme", parked=True, locale="fr")
+    assert LOCALES["fr"]["result"]["parked_title"] in body
+
+
+def test_a_plain_form_is_told_what_is_wrong(site) -> None:
+    status, _, body = site.result_page(
+        status=422,
+        reason="site_no_dns",
+        detail="unused",
+        subdomain="<acme>",
+        accept_language="de",
+        attempts_left=3,
+    )
+    assert status == 422
+    assert "&lt;acme&gt;.namely.com gibt es nicht." in body
+    assert "Verbleibende Versuche mit diesem Link: 3" in body
+    assert "unused" not in body
+
+
+def test_a_reason_without_a_sentence_is_told_in_the_server_s_words(site) -> None:
+    _, _, body = site.result_page(status=422, reason="brand_new", detail="It & that.", hint="Do.")
+    assert "It &amp; that." in body
+    assert "<p>Do.</p>" in body
+
+
+def test_the_answer_to_a_form_finds_its_files_from_where_it_stands(site) -> None:
+    _, _, body = site.result_page(subdomain="acme")
+    names = re.findall(r'href="(\.\./assets/[^"]+)"', body)
+    assert len(names) == 3
+    assert all(site.asset(name.rpartition("/")[2]) for name in names)
