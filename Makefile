@@ -5,7 +5,7 @@ VENV := .venv/.installed
 SAM := .venv-sam/.installed
 RUN := exec env PYTHONPATH=layers/shared:. .venv/bin/python -B
 
-.PHONY: help run test lint deploy lock api-key seal invoke clean
+.PHONY: help run test lint screenshots deploy lock api-key seal invoke clean
 
 help:
 	@echo "make run               deploy to this machine and link accounts (PORT=... for a fixed port)"
@@ -16,6 +16,7 @@ help:
 	@echo "make seal OWNER=... SUBDOMAIN=...   seal a token from standard input for an event"
 	@echo "make invoke FUNCTION=hub EVENT=events/hub/health.json   give an event to a function"
 	@echo "                       (these: LOCAL=1 for what make run runs, STACK=... on AWS)"
+	@echo "make screenshots       pictures of every state of the pages, into docs/screenshots"
 	@echo "make lock              pin the requirements anew"
 
 $(VENV): requirements/dev.txt
@@ -43,6 +44,9 @@ lint: $(VENV) $(SAM)
 	.venv/bin/mypy layers/shared/namely_link simulator local
 	for app in functions/*; do MYPYPATH=$$app:layers/shared .venv/bin/mypy $$app/app.py || exit 1; done
 	AWS_DEFAULT_REGION=eu-central-1 SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint
+
+screenshots: $(VENV) $(SAM)
+	$(RUN) tests/browser/screenshots.py
 
 deploy: $(SAM)
 	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam build

@@ -173,7 +173,7 @@ def _deploy(environ: Mapping[str, str], state: Path, simulator: Simulator) -> di
     }
     # The emulator names the API by this tag, so that its address is known before it exists.
     tags = ["--tags", f"ms-custom-id={API_ID}"]
-    overrides = [f"{key}={value}" for key, value in parameters.items()]
+    overrides = [f'{key}="{value}"' for key, value in parameters.items()]
     options = ["--stack-name", STACK, "--no-confirm-changeset", "--no-progressbar", *tags]
     _sam(["deploy", *options, "--parameter-overrides", *overrides], environ, state)
     client = session(environ).client("cloudformation", endpoint_url=environ["AWS_ENDPOINT_URL"])

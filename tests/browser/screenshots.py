@@ -1,15 +1,17 @@
-"""Takes a picture of every state of the Hub: `python tests/browser/screenshots.py [FOLDER]`."""
+"""`make screenshots`: takes a picture of every state of the pages, into docs/screenshots."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "layers" / "shared")]
 
-from hub_states import STATES  # noqa: E402
+import accounts_states  # noqa: E402
+import hub_states  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
 from conftest import CHROMIUM, Visitor, chromium_path  # noqa: E402 - the path comes first
@@ -22,22 +24,28 @@ ALSO_DARK = ("form", "token-refused", "confirm", "linked-over-privileged", "park
 ALSO_NARROW = ("form", "token-refused", "linked-over-privileged", "link-expired")
 LANGUAGES = ("de", "es", "fr", "pt")
 
-type Shot = tuple[str, str, dict[str, object]]
+type Shot = tuple[str, Callable[[Visitor], None], dict[str, object]]
 
 
 def shots() -> list[Shot]:
     """Return each picture's name, its state, and the browser that shows it."""
+    hub, accounts = hub_states.STATES, accounts_states.STATES
     return [
-        *((state, state, WIDE) for state in STATES),
-        *((f"{state}-dark", state, DARK) for state in ALSO_DARK),
-        *((f"{state}-narrow", state, NARROW) for state in ALSO_NARROW),
-        *((f"form-{language}", "form", WIDE | {"locale": language}) for language in LANGUAGES),
+        # Before the Hub's own links are in the table.
+        *((f"accounts-{name}", state, WIDE) for name, state in accounts.items()),
+        ("accounts-table-dark", accounts["table"], DARK),
+        ("accounts-table-narrow", accounts["table"], NARROW),
+        ("accounts-detail-narrow", accounts["detail"], NARROW),
+        *((f"hub-{name}", state, WIDE) for name, state in hub.items()),
+        *((f"hub-{name}-dark", hub[name], DARK) for name in ALSO_DARK),
+        *((f"hub-{name}-narrow", hub[name], NARROW) for name in ALSO_NARROW),
+        *((f"hub-form-{one}", hub["form"], WIDE | {"locale": one}) for one in LANGUAGES),
     ]
 
 
 def main() -> None:
     """Deploy, and take the pictures."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "screenshots"
+    folder = ROOT / "docs" / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as state,
@@ -45,12 +53,15 @@ def main() -> None:
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM)
-        for name, state_name, context in shots():
+        first = Visitor(browser, stack)
+        accounts_states.customers(first)
+        first.close()
+        for name, show, context in shots():
             visitor = Visitor(browser, stack, reduced_motion="reduce", **context)
-            STATES[state_name](visitor)
+            show(visitor)
             # A dialog stands in the window; everything else is taken whole.
             whole = not visitor.page.locator("dialog[open]").count()
-            visitor.page.screenshot(path=folder / f"hub-{name}.png", full_page=whole)
+            visitor.page.screenshot(path=folder / f"{name}.png", full_page=whole)
             visitor.close()
             print(name, flush=True)
         browser.close()
