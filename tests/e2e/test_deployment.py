@@ -42,9 +42,9 @@ def test_every_simulator_credential_gives_what_it_promises(stack) -> None:
         token = stack.simulator.credential(name).token
         assert json.loads(value["SecretString"])["token"] == token
 
-    names = [one["Name"] for one in secrets.list_secrets(MaxResults=100)["SecretList"]]
+    pages = secrets.get_paginator("list_secrets").paginate()
+    listed = {one["Name"].rpartition("/")[2] for page in pages for one in page["SecretList"]}
     ours = {account["id"] for account in linked.values()}
-    listed = {name.rpartition("/")[2] for name in names}
     rows = aws(stack, "dynamodb").scan(TableName=stack.table)["Items"]
     owners = {row["owner_id"]["S"] for row in rows if "owner_id" in row}
     assert ours <= listed
