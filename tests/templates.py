@@ -25,7 +25,10 @@ TEMPLATE = yaml.load((ROOT / "template.yaml").read_text(), Loader)  # noqa: S506
 
 
 def create_table(client: Any, name: str) -> None:
-    """Create the table of the template, as far as it is about keys and indexes."""
+    """Create the table of the template, as far as it is about keys, indexes and the stream."""
     properties = TEMPLATE["Resources"]["Table"]["Properties"]
     kept = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-    client.create_table(TableName=name, **{key: properties[key] for key in kept})
+    stream = properties["StreamSpecification"] | {"StreamEnabled": True}
+    client.create_table(
+        TableName=name, StreamSpecification=stream, **{key: properties[key] for key in kept}
+    )
