@@ -69,7 +69,6 @@ def story(world: World) -> list[tuple[str, dict]]:
     world.namely.down = None
     world.namely.good.clear()
     world.check(parked)
-    world.sweep()
     listen()
     return list(told.values())
 

@@ -182,5 +182,6 @@ const ENTRY_ICON = {
   unlinked: "dash",
   noticed: "refresh",
   failed: "error",
+  rejected: "error",
   recovered: "check",
 };

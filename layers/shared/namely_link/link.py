@@ -286,6 +286,8 @@ def _park(
         status_reasons=(StatusReason(problem.code, problem.detail, timestamp(now)),),
         next_check_at=timestamp(now + ports.recheck),
         parked_until=timestamp(now + ports.park_for),
+        undo_reason="",
+        failures=0,
     )
     what = ("Link Parked", "parked")
     return Parked(_commit(command, permit, account, attempt, parked, what, ports))

@@ -629,27 +629,26 @@ class DynamoDbRegistry:
             return False
         return True
 
-    def undo(self, account: Account, *, attempt_id: str, events: tuple[Event, ...]) -> None:
+    def undo(self, account: Account, *, attempt_id: str) -> None:
         """Remove an account that never was linked, once its secret is gone.
 
         Raises:
             ConflictError: another attempt has taken over.
             StorageError: the transaction may have taken effect.
         """
-        items: list[Any] = [
-            {
-                "Delete": {
-                    "TableName": self.table,
-                    "Key": _account_key(account.id),
-                    "ConditionExpression": "attempt.id = :mine",
-                    "ExpressionAttributeValues": _item({":mine": attempt_id}),
-                }
-            },
-            {"Delete": {"TableName": self.table, "Key": _pair_key(account)}},
-        ]
-        if events:
-            items.append(self._notice(events))
-        self._transact(items)
+        self._transact(
+            [
+                {
+                    "Delete": {
+                        "TableName": self.table,
+                        "Key": _account_key(account.id),
+                        "ConditionExpression": "attempt.id = :mine",
+                        "ExpressionAttributeValues": _item({":mine": attempt_id}),
+                    }
+                },
+                {"Delete": {"TableName": self.table, "Key": _pair_key(account)}},
+            ]
+        )
 
     def notice(self, events: tuple[Event, ...]) -> None:
         """Commit events that belong to no account; the same event again changes nothing.
@@ -657,15 +656,17 @@ class DynamoDbRegistry:
         Raises:
             StorageError: they may have been committed.
         """
-        try:
-            self._transact([self._notice(events)])
-        except ConflictError:
-            return
-
-    def _notice(self, events: tuple[Event, ...]) -> Any:  # noqa: ANN401 - a TypedDict of stubs
         ttl = int((moment(events[0].occurred_at) + timedelta(days=7)).timestamp())
         keys = {"pk": f"NOTICE#{events[0].event_id}", "sk": "NOTICE", "ttl": ttl}
-        return self._put(_item(keys) | _outbox(events), "attribute_not_exists(pk)")
+        try:
+            with _translated("PutItem"):
+                self.client.put_item(
+                    TableName=self.table,
+                    Item=_item(keys) | _outbox(events),
+                    ConditionExpression="attribute_not_exists(pk)",
+                )
+        except _ConditionError:
+            return
 
     def revoke_session(self, session_id: str) -> None:
         """Withdraw an open session; one that is used or gone stays as it is.

@@ -12,8 +12,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 from uuid import uuid4
 
-from namely_link.model import LEASE, Attempt, Event, Status, moment, new_id, timestamp
-from namely_link.problems import SENTENCES, ConflictError, Problem, Reason, StorageError
+from namely_link.model import LEASE, Attempt, Status, moment, timestamp
+from namely_link.problems import ConflictError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,7 @@ class Registry(Protocol):
     def abandon(self, account: Account, *, attempt_id: str, secret_written: bool) -> None:
         """End an attempt that will not commit."""
 
-    def undo(self, account: Account, *, attempt_id: str, events: tuple[Event, ...]) -> None:
+    def undo(self, account: Account, *, attempt_id: str) -> None:
         """Remove an account that never was linked; raises ConflictError."""
 
     def promoted(self, account: Account) -> None:
@@ -139,32 +139,5 @@ class Sweeper:
         if not self.registry.take(account, attempt=mine, now=now):
             return "running"
         self.vault.delete(account.secret_name, recovery_days=None)
-        self.registry.undo(account, attempt_id=mine.id, events=_rejected(account, now))
+        self.registry.undo(account, attempt_id=mine.id)
         return "undone"
-
-
-def _rejected(account: Account, now: datetime) -> tuple[Event, ...]:
-    """Return the event of a parked link that came to nothing; others were answered at once."""
-    if not account.undo_reason:
-        return ()
-    reason = Reason(account.undo_reason)
-    problem = Problem(reason, subdomain=account.subdomain)
-    return (
-        Event(
-            type="Link Rejected",
-            event_id=new_id("evt_"),
-            occurred_at=timestamp(now),
-            correlation_id=account.id,
-            previous_status=account.status,
-            data={
-                "account": {
-                    "id": account.id,
-                    "owner": {"id": account.owner.id, "name": account.owner.name},
-                    "subdomain": account.subdomain,
-                },
-                "code": SENTENCES[reason].code,
-                "reason": reason,
-                "detail": problem.detail,
-            },
-        ),
-    )
