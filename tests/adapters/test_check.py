@@ -21,7 +21,7 @@ from namely_link.probe import Answer, Failure, Reply
 from namely_link.problems import ConflictError, Problem, StorageError
 from namely_link.registry import DynamoDbRegistry, published
 from namely_link.vault import SecretsManagerVault
-from world import DOWN, GOOD, START, World
+from world import DOWN, GOOD, START, Queue, World
 
 
 def codes(account: Account) -> list[str]:
@@ -481,6 +481,30 @@ def test_it_can_be_too_late_to_restore(world: World) -> None:
     world.later(days=7)
     with pytest.raises(Problem, match="conflict"):
         manager.restore(gone)
+
+
+def test_a_sweep_tells_for_how_long_the_oldest_was_due(world: World, monkeypatch) -> None:
+    assert world.sweeper().sweep().oldest_due == 0
+    world.linked()
+    world.later(days=1, seconds=30)
+    monkeypatch.setattr("world.OWNER", Owner("o2", "x"))
+    world.linked()
+    assert world.sweeper().sweep().oldest_due == 30
+    assert world.sweeper().sweep().oldest_due == 0
+
+
+def test_what_stays_due_grows_older(world: World, monkeypatch) -> None:
+    world.linked()
+    world.later(days=1)
+
+    def fail(*_args: object, **_options: object) -> None:
+        raise StorageError
+
+    monkeypatch.setattr(Queue, "put", fail)
+    for minutes in range(3):
+        swept = world.sweeper().sweep()
+        assert (swept.done, swept.oldest_due) == ({"faults": 1}, minutes * 60)
+        world.later(minutes=1)
 
 
 def test_a_sweep_looks_at_as_many_rows_as_are_due(world: World, monkeypatch) -> None:

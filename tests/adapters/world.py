@@ -130,7 +130,7 @@ class World:
         return checked or self.read(account)
 
     def sweep(self) -> Counter[str]:
-        return self.sweeper().sweep()
+        return self.sweeper().sweep().done
 
     def sweeper(self) -> Sweeper:
         return Sweeper(

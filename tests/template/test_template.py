@@ -130,6 +130,14 @@ def test_every_metric_of_ours_that_is_watched_is_emitted() -> None:
     assert all(f"`{name}`" in documented for name in emitted)
 
 
+def test_a_sweep_that_stands_still_is_told() -> None:
+    alarm = RESOURCES["OldestDueAlarm"]["Properties"]
+    assert alarm["TreatMissingData"] == "breaching"
+    # More than a sweep that is late: the longest time that one may take is not enough.
+    longest = FUNCTIONS["SweepFunction"]["Properties"]["Timeout"]
+    assert alarm["Period"] * alarm["EvaluationPeriods"] > 2 * longest
+
+
 def test_the_key_rotates() -> None:
     assert RESOURCES["Key"]["Properties"]["EnableKeyRotation"] is True
 

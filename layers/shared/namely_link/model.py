@@ -237,6 +237,14 @@ class Account:
     expiry_told: int = 0
 
 
+@dataclass(frozen=True)
+class Due:
+    """An account at which there is something to do, and since when (RFC 3339)."""
+
+    account_id: str
+    at: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Actor:
     """Who does something: for the ledger."""

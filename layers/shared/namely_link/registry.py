@@ -25,6 +25,7 @@ from namely_link.model import (
     ApiKey,
     Attempt,
     ConnectSession,
+    Due,
     Event,
     Identity,
     LedgerEntry,
@@ -567,8 +568,8 @@ class DynamoDbRegistry:
             )
         return [_entry(item) for item in answer["Items"]]
 
-    def due(self, shard: int, *, now: datetime, limit: int) -> list[str]:
-        """Return ids of accounts at which there is something to do, the longest due first.
+    def due(self, shard: int, *, now: datetime, limit: int) -> list[Due]:
+        """Return accounts at which there is something to do, the longest due first.
 
         Raises:
             StorageError: DynamoDB failed.
@@ -581,7 +582,8 @@ class DynamoDbRegistry:
                 ExpressionAttributeValues=_item({":shard": str(shard), ":now": timestamp(now)}),
                 Limit=limit,
             )
-        return [str(_values(item)["pk"]).removeprefix("ACCOUNT#") for item in answer["Items"]]
+        rows = [_values(item) for item in answer["Items"]]
+        return [Due(row["pk"].removeprefix("ACCOUNT#"), row["due_at"]) for row in rows]
 
     def snooze(self, account: Account, *, until: datetime) -> None:
         """Look at an account later, unless it has changed.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from namely_link.model import Account, SecretVersion
+    from namely_link.model import Account, Due, SecretVersion
 
 CHECK_WITHIN: Final = timedelta(minutes=15)
 """After which a check that was handed to the queue and never made is handed over once more."""
@@ -28,8 +28,8 @@ CHECK_WITHIN: Final = timedelta(minutes=15)
 class Registry(Protocol):
     """Where accounts are kept. Every method raises StorageError when AWS fails."""
 
-    def due(self, shard: int, *, now: datetime, limit: int) -> list[str]:
-        """Return ids of accounts at which there is something to do."""
+    def due(self, shard: int, *, now: datetime, limit: int) -> list[Due]:
+        """Return accounts at which there is something to do, the longest due first."""
 
     def account(self, account_id: str) -> Account | None:
         """Read an account, consistently."""
@@ -73,6 +73,14 @@ class Checks(Protocol):
         """Ask for a check; raises StorageError."""
 
 
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep did, by word, and for how many seconds the oldest had been due before it."""
+
+    done: Counter[str]
+    oldest_due: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sweeper:
     """What a sweep needs."""
@@ -85,19 +93,22 @@ class Sweeper:
     shards: int
     per_shard: int = 200
 
-    def sweep(self) -> Counter[str]:
+    def sweep(self) -> Swept:
         """Do what is due, and return how often what was done.
 
         One account's fault stops no other one: it is counted as `faults` and stays due.
         """
         done: Counter[str] = Counter()
+        start = self.now()
+        oldest = timestamp(start)
         for shard in range(self.shards):
-            for account_id in self.registry.due(shard, now=self.now(), limit=self.per_shard):
+            for due in self.registry.due(shard, now=start, limit=self.per_shard):
+                oldest = min(oldest, due.at)
                 try:
-                    done[self.finish(account_id)] += 1
+                    done[self.finish(due.account_id)] += 1
                 except (StorageError, ConflictError):
                     done["faults"] += 1
-        return done
+        return Swept(done, int((moment(timestamp(start)) - moment(oldest)).total_seconds()))
 
     def finish(self, account_id: str) -> str:
         """Do the one thing that an account needs next, and say what.
