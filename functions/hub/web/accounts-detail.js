@@ -177,6 +177,7 @@ function timeline(words, entries) {
 const ENTRY_ICON = {
   linked: "link",
   relinked: "link",
+  relinked_other_site: "link",
   suspended: "pause",
   resumed: "check",
   unlinked: "dash",

@@ -52,6 +52,11 @@ class Registry(Protocol):
     def begin(self, account: Account, *, attempt: Attempt, now: datetime) -> Account:
         """Write the pending row, or start an attempt on the pair's account; raises Problem."""
 
+    def begin_again(
+        self, account: Account, *, attempt: Attempt, subdomain: str, now: datetime
+    ) -> Account:
+        """Start an attempt on this very account, to link it at a site; raises Problem."""
+
     def abandon(self, account: Account, *, attempt_id: str, secret_written: bool) -> None:
         """End an attempt that will not commit."""
 
@@ -60,6 +65,7 @@ class Registry(Protocol):
         account: Account,
         *,
         attempt_id: str,
+        previous: Account,
         session_id: str,
         linked: Linked | None,
         events: tuple[Event, ...],

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 from uuid import uuid4
 
-from namely_link.model import LEASE, Attempt, Status, moment, timestamp
+from namely_link.model import Attempt, Status, moment, timestamp
 from namely_link.problems import ConflictError, StorageError
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Sweeper:
         if account is None:
             return "gone"
         attempt = account.attempt
-        if attempt and not attempt.released and moment(attempt.at) + LEASE > now:
+        if attempt and not attempt.over(now):
             return "running"
         if account.status is Status.PENDING and (not account.parked_until or account.undo_reason):
             return self._undo(account, now)
