@@ -73,7 +73,8 @@ class World:
 
     def rows(self) -> list[str]:
         scanned = self.table.scan(TableName="table")["Items"]
-        return sorted(item["sk"]["S"].partition("#")[0] for item in scanned)
+        kinds = sorted(item["sk"]["S"].partition("#")[0] for item in scanned)
+        return [kind for kind in kinds if kind != "ATTEMPTS"]  # of the owner, not of the link
 
     def swept(self) -> None:
         """Let a sweep finish what was left, once every lease is over."""
@@ -113,6 +114,7 @@ def world(simulator: Simulator, table):
                 deadline_seconds=5,
                 park_for=timedelta(hours=24),
                 recheck=timedelta(minutes=5),
+                owner_attempts=60,
             ),
         )
 
@@ -203,6 +205,63 @@ def test_a_relink_session_holds_to_its_site(world: World) -> None:
 def test_a_relink_session_of_an_account_that_is_gone_is_refused(world: World) -> None:
     world.ports.registry.create_session(replace(OPEN, account_id=new_id("acc_")))
     assert world.problem(session=OPEN.id).reason is Reason.NOT_FOUND
+
+
+def limit(world: World, most: int) -> None:
+    world.ports = replace(world.ports, owner_attempts=most)
+
+
+def test_an_owner_has_so_many_attempts_in_an_hour_whatever_the_bearer(world: World) -> None:
+    limit(world, 3)
+    world.ports.registry.create_session(OPEN)
+    world.link()
+    world.link(dry_run=True)
+    world.problem("refused-401-json", session=OPEN.id)
+    for session, left in (("", None), (OPEN.id, 1)):
+        problem = world.problem(session=session)
+        assert problem.reason is Reason.OWNER_ATTEMPTS_EXHAUSTED
+        assert (problem.status, problem.retry_after, problem.attempts_left) == (429, 3600, left)
+
+
+def test_beyond_its_limit_an_owners_token_is_not_sent(world: World, monkeypatch) -> None:
+    limit(world, 1)
+    world.link()
+    sent: list[object] = []
+    real = NamelyApi.get
+
+    def get(self, subdomain, path, token, deadline):
+        sent.append(token)
+        return real(self, subdomain, path, token, deadline)
+
+    monkeypatch.setattr(NamelyApi, "get", get)
+    world.problem()
+    assert sent == [None]
+
+
+def test_another_owner_and_another_hour_have_attempts_of_their_own(world: World) -> None:
+    limit(world, 1)
+    world.link()
+    world.link(permission=ByOwner(owner=Owner("o2", "Owner Two")))
+    world.ports = replace(world.ports, now=lambda: NOW + timedelta(minutes=59, seconds=59.5))
+    assert world.problem().retry_after == 1
+    world.ports = replace(world.ports, now=lambda: NOW + timedelta(hours=1))
+    assert world.link().again
+
+
+def test_a_request_that_a_used_session_answers_again_is_no_attempt(world: World) -> None:
+    limit(world, 1)
+    world.ports.registry.create_session(OPEN)
+    first = world.link(session=OPEN.id)
+    for _ in range(2):
+        assert world.link(session=OPEN.id) == first
+
+
+def test_the_count_of_attempts_is_forgotten_after_its_hour(world: World) -> None:
+    world.link()
+    row = next(
+        row for row in world.table.scan(TableName="table")["Items"] if row["sk"]["S"] == "ATTEMPTS"
+    )
+    assert int(row["ttl"]["N"]) == int((NOW + timedelta(hours=1)).timestamp())
 
 
 def other_site(world: World, account: Account) -> None:

@@ -122,6 +122,7 @@ const words = (problem) => ({
   app,
   owner: known?.owner.name ?? "",
   subdomain: readSubdomain(subdomain()?.value ?? "").value || problem?.subdomain || "…",
+  minutes: Math.ceil((problem?.retry_after ?? 0) / 60),
 });
 
 function prepare() {

@@ -174,9 +174,10 @@ def _may_park(verdict: Verdict | SiteFinding, permit: _Permit, ports: Ports) -> 
 
 
 def _permit(command: LinkCommand, ports: Ports) -> _Permit:
-    """Claim an attempt on the session, and hold a re-link to the site that it is for."""
+    """Claim an attempt on the session and of the owner, and hold a re-link to its site."""
     match command.permission:
         case ByOwner() as given:
+            _count(given.owner, ports)
             return _Permit(
                 owner=given.owner,
                 account_type=given.type,
@@ -191,6 +192,8 @@ def _permit(command: LinkCommand, ports: Ports) -> _Permit:
                 key=given.bearer, subdomain=subdomain
             )
             account = None
+            if not session.linked:
+                _count(session.owner, ports, attempts_left=session.attempts_left)
             if session.account_id and not session.linked:
                 account = ports.registry.account(session.account_id)
                 if account is None or account.status is Status.UNLINKED:
@@ -207,6 +210,14 @@ def _permit(command: LinkCommand, ports: Ports) -> _Permit:
                 fingerprint=fingerprint,
                 account=account,
             )
+
+
+def _count(owner: Owner, ports: Ports, *, attempts_left: int | None = None) -> None:
+    try:
+        ports.registry.count_attempt(owner.id, now=ports.now(), most=ports.owner_attempts)
+    except Problem as problem:
+        problem.attempts_left = attempts_left
+        raise
 
 
 def _same_answer(permit: _Permit, ports: Ports) -> LinkedAccount | Parked:

@@ -46,6 +46,9 @@ class Registry(Protocol):
     def claim(self, session_id: str, *, now: datetime) -> ConnectSession:
         """Take one attempt of an open session; raises Problem unless it is open or used."""
 
+    def count_attempt(self, owner_id: str, *, now: datetime, most: int) -> None:
+        """Count an attempt of an owner; raises Problem where there were too many in this hour."""
+
     def account(self, account_id: str) -> Account | None:
         """Read an account, consistently."""
 
@@ -92,3 +95,5 @@ class Ports:
     """How long a link waits for Namely to come back; zero parks nothing."""
     recheck: timedelta
     """How long a parked link waits for its first check."""
+    owner_attempts: int
+    """How many attempts to link an owner has in an hour, whatever the bearer."""

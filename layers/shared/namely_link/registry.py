@@ -1,12 +1,14 @@
 """DynamoDB: the only module that knows it. One table; the account's row is the commit point.
 
 Items: `ACCOUNT#id / ACCOUNT`, `ACCOUNT#id / LEDGER#ulid`, `PAIR#owner#subdomain / PAIR` (at most
-one account that is not unlinked) and `SESSION#id / SESSION`. The outbox is an attribute of the
-account's row: DynamoDB streams keep the order of changes to one item, so events keep it too.
+one account that is not unlinked), `SESSION#id / SESSION` and `OWNER#owner#hour / ATTEMPTS`. The
+outbox is an attribute of the account's row: DynamoDB streams keep the order of changes to one item,
+so events keep it too.
 """
 
 from __future__ import annotations
 
+import math
 import zlib
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -292,6 +294,31 @@ class DynamoDbRegistry:
         except _ConditionError:
             return _refused_session(self.session(session_id), now)
         return _session(answer["Attributes"])
+
+    def count_attempt(self, owner_id: str, *, now: datetime, most: int) -> None:
+        """Count an attempt to link for an owner in this hour, at most so many.
+
+        Raises:
+            Problem: attempts_exhausted until the next hour.
+            StorageError: it may have been counted.
+        """
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        over = hour + timedelta(hours=1)
+        try:
+            with _translated("UpdateItem"):
+                self.client.update_item(
+                    TableName=self.table,
+                    Key=_key(f"OWNER#{owner_id}#{timestamp(hour)}", "ATTEMPTS"),
+                    UpdateExpression="ADD attempts :one SET #ttl = :ttl",
+                    ConditionExpression="attribute_not_exists(pk) OR attempts < :most",
+                    ExpressionAttributeNames={"#ttl": "ttl"},
+                    ExpressionAttributeValues=_item(
+                        {":one": 1, ":most": most, ":ttl": int(over.timestamp())}
+                    ),
+                )
+        except _ConditionError as error:
+            wait = math.ceil((over - now).total_seconds())
+            raise Problem(Reason.OWNER_ATTEMPTS_EXHAUSTED, retry_after=wait) from error
 
     def account(self, account_id: str) -> Account | None:
         """Read an account, consistently."""
