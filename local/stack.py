@@ -167,6 +167,7 @@ def _deploy(environ: Mapping[str, str], state: Path, simulator: Simulator) -> di
         "PublicUrl": f"{environ['AWS_ENDPOINT_URL']}/_aws/execute-api/{API_ID}/{STAGE}",
         "RequestsPerSecond": "500",
         "RecheckSeconds": "5",
+        "OwnerAttemptsPerHour": "1000",
         "FrameAncestors": "http://127.0.0.1:* http://localhost:*",
         "ThemeName": "Example HR",
         "ArchiveDays": "0",  # the emulator has no archives

@@ -70,6 +70,7 @@ def post_session() -> Response[str]:
         created_at=timestamp(now),
         expires_at=timestamp(now + timedelta(seconds=lifetime)),
         account_id=fields.text("account_id", most=40),
+        other_site=fields.flag("other_site"),
         subdomain=parse_subdomain(subdomain).label if subdomain else "",
         label=fields.text("label", most=100),
         metadata=fields.metadata() or {},
@@ -80,6 +81,11 @@ def post_session() -> Response[str]:
         created_by=caller.actor.name,
     )
     fields.done()
+    if session.other_site:
+        if not session.account_id:
+            detail = "other_site is for an account that is linked again: account_id is missing."
+            raise Problem(Reason.INVALID_REQUEST, detail=detail, field="other_site")
+        _caller("manage")
     if session.account_id:
         account = _find(session.account_id, session.owner.id)
         if account.status is Status.UNLINKED:

@@ -201,6 +201,7 @@ def _form_answer(
             detail=problem.detail,
             hint=problem.hint,
             attempts_left=problem.attempts_left,
+            retry_after=problem.retry_after,
         )
     else:
         shown = pages().result_page(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import html
 import json
+import math
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -132,6 +133,7 @@ class Pages:
         detail: str = "",
         hint: str = "",
         attempts_left: int | None = None,
+        retry_after: int | None = None,
     ) -> Response:
         """Return what a plain web form shows: a success, or the problem of `reason`.
 
@@ -141,7 +143,12 @@ class Pages:
         sentences = _sentences(language)
         result: Mapping[str, str] = sentences["result"]
         outcome = "refused" if reason else "parked" if parked else "linked"
-        values = {"subdomain": subdomain or "…", "attempts": attempts_left, "app": self._theme.name}
+        values = {
+            "subdomain": subdomain or "…",
+            "attempts": attempts_left,
+            "app": self._theme.name,
+            "minutes": math.ceil((retry_after or 0) / 60),
+        }
         if reason:
             known: Mapping[str, str] = sentences["reasons"].get(reason) or {
                 "detail": detail,

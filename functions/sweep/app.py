@@ -30,8 +30,11 @@ def sweeper() -> Sweeper:
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
-    done = dict(sweeper().sweep())
+    swept = sweeper().sweep()
+    done = dict(swept.done)
+    # Missing where a sweep fails or does not end, and the alarm takes that for the worst.
+    metrics.add_metric(name="OldestDueSeconds", unit=MetricUnit.Seconds, value=swept.oldest_due)
     metrics.add_metric(name="Due", unit=MetricUnit.Count, value=sum(done.values()))
     metrics.add_metric(name="SweepFaults", unit=MetricUnit.Count, value=done.get("faults", 0))
-    logger.info("swept", done=done)
+    logger.info("swept", done=done, oldest_due=swept.oldest_due)
     return done

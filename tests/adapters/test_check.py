@@ -19,9 +19,9 @@ from namely_link.model import (
 )
 from namely_link.probe import Answer, Failure, Reply
 from namely_link.problems import ConflictError, Problem, StorageError
-from namely_link.registry import DynamoDbRegistry
+from namely_link.registry import DynamoDbRegistry, published
 from namely_link.vault import SecretsManagerVault
-from world import DOWN, GOOD, START, World
+from world import DOWN, GOOD, START, Queue, World
 
 
 def codes(account: Account) -> list[str]:
@@ -249,13 +249,72 @@ def test_what_namely_refuses_later_is_undone_and_told(world: World) -> None:
     world.namely.good.clear()
     parked = park(world)
     world.namely.down = None
-    assert world.check(parked).undo_reason == "token_unauthorized"
+    rejected = world.check(parked)
+    assert rejected.undo_reason == "token_unauthorized"
+    assert world.events(rejected) == ["Link Rejected"]
+    assert world.actions(rejected) == ["rejected", "parked"]
+    assert world.check(parked) == rejected
     assert world.sweep() == {"undone": 1}
     assert world.secrets_left() == []
-    kinds = {row["sk"]["S"].partition("#")[0] for row in world.rows()}
-    assert kinds == {"LEDGER", "NOTICE"}
-    notice = next(row for row in world.rows() if row["sk"]["S"] == "NOTICE")
-    assert notice["outbox"]["L"][0]["M"]["type"] == {"S": "Link Rejected"}
+    assert {row["sk"]["S"].partition("#")[0] for row in world.rows()} == {"LEDGER"}
+
+
+def test_the_event_of_a_rejected_link_tells_ids_and_the_reason(world: World) -> None:
+    world.namely.good.clear()
+    parked = park(world)
+    world.namely.down = None
+    world.check(parked)
+    row = next(row for row in world.rows() if row["sk"]["S"] == "ACCOUNT")
+    ((_, detail),) = published({"NewImage": row})
+    assert detail["account"] == {
+        "id": parked.id,
+        "owner": {"id": "o1", "name": "Owner One"},
+        "subdomain": "acme",
+    }
+    assert (detail["code"], detail["reason"]) == ("token_refused", "token_unauthorized")
+    assert (detail["previous_status"], detail["correlation_id"]) == ("pending", "r2")
+
+
+def test_a_link_that_was_adopted_meanwhile_is_not_told_as_rejected(world: World) -> None:
+    parked = park(world)
+    world.namely.down = None
+    world.namely.good.clear()
+    attempt = Attempt(id="a", at=timestamp(world.now))
+    with pytest.MonkeyPatch.context() as patch:
+        real = SecretsManagerVault.read
+
+        def adopt(*args: object) -> object:
+            world.registry.begin(parked, attempt=attempt, now=world.now)
+            return real(*args)
+
+        patch.setattr(SecretsManagerVault, "read", adopt)
+        with pytest.raises(ConflictError):
+            world.check(parked)
+    assert world.events(parked) == ["Link Parked"]
+
+
+def test_a_rejected_link_that_is_linked_before_it_is_undone_stays(world: World) -> None:
+    world.namely.good.clear()
+    parked = park(world)
+    world.namely.down = None
+    world.check(parked)
+    world.namely.good.add(GOOD)
+    done = world.linked()
+    assert (done.id, done.undo_reason, world.events(done)) == (parked.id, "", ["Account Linked"])
+    assert world.sweep() == {}
+
+
+def test_a_rejected_link_that_is_parked_again_waits_again(world: World) -> None:
+    world.namely.good.clear()
+    parked = park(world)
+    world.namely.down = None
+    world.check(parked)
+    again = park(world)
+    assert (again.id, again.undo_reason) == (parked.id, "")
+    assert world.sweep() == {}
+    world.namely.down = None
+    world.namely.good.add(GOOD)
+    assert world.check(again).status is Status.ACTIVE
 
 
 def test_a_parked_link_ends_after_a_day(world: World) -> None:
@@ -422,6 +481,30 @@ def test_it_can_be_too_late_to_restore(world: World) -> None:
     world.later(days=7)
     with pytest.raises(Problem, match="conflict"):
         manager.restore(gone)
+
+
+def test_a_sweep_tells_for_how_long_the_oldest_was_due(world: World, monkeypatch) -> None:
+    assert world.sweeper().sweep().oldest_due == 0
+    world.linked()
+    world.later(days=1, seconds=30)
+    monkeypatch.setattr("world.OWNER", Owner("o2", "x"))
+    world.linked()
+    assert world.sweeper().sweep().oldest_due == 30
+    assert world.sweeper().sweep().oldest_due == 0
+
+
+def test_what_stays_due_grows_older(world: World, monkeypatch) -> None:
+    world.linked()
+    world.later(days=1)
+
+    def fail(*_args: object, **_options: object) -> None:
+        raise StorageError
+
+    monkeypatch.setattr(Queue, "put", fail)
+    for minutes in range(3):
+        swept = world.sweeper().sweep()
+        assert (swept.done, swept.oldest_due) == ({"faults": 1}, minutes * 60)
+        world.later(minutes=1)
 
 
 def test_a_sweep_looks_at_as_many_rows_as_are_due(world: World, monkeypatch) -> None:

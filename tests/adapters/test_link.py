@@ -12,14 +12,17 @@ import pytest
 
 from namely_link.credentials import parse_credential
 from namely_link.link import ByOwner, BySession, LinkCommand, LinkedAccount, Tried, link
-from namely_link.model import Actor, ConnectSession, Owner, Status, new_id, timestamp
+from namely_link.model import Account, Actor, ConnectSession, Owner, Status, new_id, timestamp
 from namely_link.namely import NamelyApi
 from namely_link.ports import Ports
 from namely_link.probe import Questions
 from namely_link.problems import Code, Problem, Reason, StorageError
-from namely_link.registry import DynamoDbRegistry
+from namely_link.registry import SHARDS, DynamoDbRegistry, published
+from namely_link.sweep import Sweeper
 from namely_link.vault import SecretsManagerVault
+from schemas import validate
 from simulator import Simulator
+from world import Queue
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 OWNER = Owner("o1", "Owner One")
@@ -70,7 +73,19 @@ class World:
 
     def rows(self) -> list[str]:
         scanned = self.table.scan(TableName="table")["Items"]
-        return sorted(item["sk"]["S"].partition("#")[0] for item in scanned)
+        kinds = sorted(item["sk"]["S"].partition("#")[0] for item in scanned)
+        return [kind for kind in kinds if kind != "ATTEMPTS"]  # of the owner, not of the link
+
+    def swept(self) -> None:
+        """Let a sweep finish what was left, once every lease is over."""
+        Sweeper(
+            registry=self.ports.registry,
+            vault=self.ports.vault,
+            checks=Queue(),
+            now=lambda: NOW + timedelta(minutes=1),
+            recovery_days=7,
+            shards=SHARDS,
+        ).sweep()
 
     def stored(self, linked: LinkedAccount) -> str:
         secret = linked.account.secret
@@ -99,6 +114,7 @@ def world(simulator: Simulator, table):
                 deadline_seconds=5,
                 park_for=timedelta(hours=24),
                 recheck=timedelta(minutes=5),
+                owner_attempts=60,
             ),
         )
 
@@ -189,6 +205,189 @@ def test_a_relink_session_holds_to_its_site(world: World) -> None:
 def test_a_relink_session_of_an_account_that_is_gone_is_refused(world: World) -> None:
     world.ports.registry.create_session(replace(OPEN, account_id=new_id("acc_")))
     assert world.problem(session=OPEN.id).reason is Reason.NOT_FOUND
+
+
+def limit(world: World, most: int) -> None:
+    world.ports = replace(world.ports, owner_attempts=most)
+
+
+def test_an_owner_has_so_many_attempts_in_an_hour_whatever_the_bearer(world: World) -> None:
+    limit(world, 3)
+    world.ports.registry.create_session(OPEN)
+    world.link()
+    world.link(dry_run=True)
+    world.problem("refused-401-json", session=OPEN.id)
+    for session, left in (("", None), (OPEN.id, 1)):
+        problem = world.problem(session=session)
+        assert problem.reason is Reason.OWNER_ATTEMPTS_EXHAUSTED
+        assert (problem.status, problem.retry_after, problem.attempts_left) == (429, 3600, left)
+
+
+def test_beyond_its_limit_an_owners_token_is_not_sent(world: World, monkeypatch) -> None:
+    limit(world, 1)
+    world.link()
+    sent: list[object] = []
+    real = NamelyApi.get
+
+    def get(self, subdomain, path, token, deadline):
+        sent.append(token)
+        return real(self, subdomain, path, token, deadline)
+
+    monkeypatch.setattr(NamelyApi, "get", get)
+    world.problem()
+    assert sent == [None]
+
+
+def test_another_owner_and_another_hour_have_attempts_of_their_own(world: World) -> None:
+    limit(world, 1)
+    world.link()
+    world.link(permission=ByOwner(owner=Owner("o2", "Owner Two")))
+    world.ports = replace(world.ports, now=lambda: NOW + timedelta(minutes=59, seconds=59.5))
+    assert world.problem().retry_after == 1
+    world.ports = replace(world.ports, now=lambda: NOW + timedelta(hours=1))
+    assert world.link().again
+
+
+def test_a_request_that_a_used_session_answers_again_is_no_attempt(world: World) -> None:
+    limit(world, 1)
+    world.ports.registry.create_session(OPEN)
+    first = world.link(session=OPEN.id)
+    for _ in range(2):
+        assert world.link(session=OPEN.id) == first
+
+
+def test_the_count_of_attempts_is_forgotten_after_its_hour(world: World) -> None:
+    world.link()
+    row = next(
+        row for row in world.table.scan(TableName="table")["Items"] if row["sk"]["S"] == "ATTEMPTS"
+    )
+    assert int(row["ttl"]["N"]) == int((NOW + timedelta(hours=1)).timestamp())
+
+
+def other_site(world: World, account: Account) -> None:
+    world.ports.registry.create_session(replace(OPEN, account_id=account.id, other_site=True))
+
+
+def test_an_operators_relink_moves_the_account_to_another_site(world: World) -> None:
+    first = world.link()
+    other_site(world, first.account)
+    moved = world.link("small-company", session=OPEN.id)
+    known = world.simulator.credential("small-company")
+    assert (moved.again, moved.account.id) == (True, first.account.id)
+    assert (moved.account.subdomain, moved.account.site.permalink) == (known.subdomain,) * 2
+    assert world.ports.registry.account(first.account.id) == replace(
+        moved.account, unpromoted=False
+    )
+    assert world.stored(moved) == known.token
+    assert world.stored(first) == world.simulator.credential("acme").token
+    repeated = world.link("small-company", session=OPEN.id)
+    assert (repeated.again, repeated.account.id) == (True, first.account.id)
+
+
+def test_moving_is_told_with_both_sites(world: World) -> None:
+    account = world.link().account
+    other_site(world, account)
+    moved = world.link("small-company", session=OPEN.id).account
+    entry = world.ports.registry.ledger(account.id)[0]
+    assert entry.action == "relinked_other_site"
+    assert entry.detail == f"acme → {moved.subdomain}"
+    key = {"pk": {"S": f"ACCOUNT#{account.id}"}, "sk": {"S": "ACCOUNT"}}
+    row = world.table.get_item(TableName="table", Key=key)["Item"]
+    ((kind, detail),) = published({"NewImage": row})
+    assert (kind, detail["previous_subdomain"]) == ("Account Relinked", "acme")
+    validate(kind, detail)
+
+
+def test_the_left_site_can_be_linked_anew(world: World) -> None:
+    account = world.link().account
+    other_site(world, account)
+    world.link("small-company", session=OPEN.id)
+    anew = world.link()
+    assert (anew.again, anew.account.id != account.id) == (False, True)
+
+
+def test_an_operators_relink_to_the_same_site_is_an_ordinary_one(world: World) -> None:
+    account = world.link().account
+    other_site(world, account)
+    assert world.link("acme-second-token", session=OPEN.id).account.subdomain == "acme"
+    assert world.ports.registry.ledger(account.id)[0].action == "relinked"
+
+
+def test_an_account_does_not_move_to_a_site_of_another_account(world: World) -> None:
+    account = world.link().account
+    other = world.link("small-company").account
+    other_site(world, account)
+    problem = world.problem("small-company", session=OPEN.id)
+    assert (problem.code, problem.retry_after) == (Code.CONFLICT, None)
+    assert world.ports.registry.account(account.id) == account
+    assert world.ports.registry.account(other.id) == other
+
+
+@pytest.mark.parametrize("method", ["put_candidate", "commit"])
+@pytest.mark.parametrize("after", [False, True])
+def test_a_move_that_dies_anywhere_leaves_the_old_site_serving_or_is_done(
+    world: World, method: str, after: bool
+) -> None:
+    first = world.link()
+    other_site(world, first.account)
+    adapter = SecretsManagerVault if method == "put_candidate" else DynamoDbRegistry
+
+    def die(self, *args: object, **options: object) -> None:
+        if after:
+            real(self, *args, **options)
+        raise KeyboardInterrupt
+
+    real = getattr(adapter, method)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(adapter, method, die)
+        with pytest.raises(KeyboardInterrupt):
+            world.link("small-company", session=OPEN.id)
+    world.swept()
+    account = world.ports.registry.account(first.account.id)
+    done = method == "commit" and after
+    known = world.simulator.credential("small-company" if done else "acme")
+    assert (account.subdomain, account.attempt) == (known.subdomain, None)
+    assert world.stored(LinkedAccount(account, True)) == known.token
+    assert world.rows().count("PAIR") == 1
+    stages = world.secrets.describe_secret(SecretId=account.secret_name)["VersionIdsToStages"]
+    assert stages[account.secret.version_id] == ["AWSCURRENT"]
+
+
+def test_a_parked_account_moves_as_well(world: World) -> None:
+    parked = world.link("error-500", permission=ByOwner(owner=OWNER, park=True)).account
+    other_site(world, parked)
+    moved = world.link(session=OPEN.id)
+    assert (moved.again, moved.account.id, moved.account.subdomain) == (False, parked.id, "acme")
+    entry = world.ports.registry.ledger(parked.id)[0]
+    assert (entry.action, entry.detail) == ("linked", f"{parked.subdomain} → acme")
+
+
+def test_a_relink_session_never_ends_on_another_account(world: World, monkeypatch) -> None:
+    account = world.link().account
+    world.ports.registry.create_session(replace(OPEN, account_id=account.id))
+    real = DynamoDbRegistry.begin_again
+
+    def late(self, *args: object, **options: object):
+        """Between permit and attempt the account is unlinked, and the pair linked anew."""
+        gone = replace(account, status=Status.UNLINKED)
+        self.change(gone, events=(), entry=None, due_at=None)
+        world.link()
+        return real(self, *args, **options)
+
+    monkeypatch.setattr(DynamoDbRegistry, "begin_again", late)
+    assert world.problem("acme-second-token", session=OPEN.id).code is Code.CONFLICT
+    anew = world.link()
+    assert anew.account.id != account.id
+    assert world.stored(anew) == world.simulator.credential("acme").token
+
+
+def test_a_relink_session_of_a_pair_that_was_linked_anew_is_refused(world: World) -> None:
+    account = world.link().account
+    world.ports.registry.create_session(replace(OPEN, account_id=account.id))
+    gone = replace(account, status=Status.UNLINKED)
+    world.ports.registry.change(gone, events=(), entry=None, due_at=None)
+    world.link()
+    assert world.problem("acme-second-token", session=OPEN.id).reason is Reason.NOT_FOUND
 
 
 @pytest.mark.parametrize(

@@ -229,6 +229,15 @@ def test_an_outage_is_tried_again_by_the_bus(desk: Desk) -> None:
     assert (desk.notices(), desk.accounts()) == ([], [])
 
 
+def test_a_request_beyond_the_owners_limit_is_tried_again(desk: Desk, monkeypatch) -> None:
+    ports = replace(desk.world.ports(), owner_attempts=1)
+    monkeypatch.setattr(World, "ports", lambda _: ports)
+    desk.handle("Link Requested", desk.request())
+    with pytest.raises(TryAgainError, match="attempts_exhausted"):
+        desk.handle("Link Requested", desk.request(request_id="q2"))
+    assert desk.notices() == []
+
+
 @pytest.mark.parametrize("by", ["account_id", "owner_id", "subdomain"])
 def test_checks_are_asked_for_by_account_owner_or_subdomain(desk: Desk, by: str) -> None:
     account = desk.world.linked()

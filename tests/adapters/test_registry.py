@@ -28,7 +28,7 @@ from namely_link.model import (
     timestamp,
 )
 from namely_link.problems import ConflictError, Problem, Reason, StorageError
-from namely_link.registry import DynamoDbRegistry, Wanted
+from namely_link.registry import SHARDS, DynamoDbRegistry, Wanted
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 OWNER = Owner("o1", "Owner One")
@@ -87,6 +87,7 @@ def commit(
     return registry.commit(
         linked(begun, version),
         attempt_id=begun.attempt.id,
+        previous=begun,
         session_id=session,
         linked=Linked(begun.id, again=False, fingerprint="f") if session else None,
         events=(EVENT,),
@@ -320,6 +321,110 @@ def test_a_revoked_key_stays_revoked(registry) -> None:
     assert registry.revoke_key("key_1")
     assert registry.key("key_1") == replace(key, revoked=True)
     assert not registry.revoke_key("key_2")
+
+
+def moved(registry: DynamoDbRegistry, begun: Account) -> Account:
+    assert begun.attempt
+    return registry.commit(
+        replace(linked(begun), subdomain="other"),
+        attempt_id=begun.attempt.id,
+        previous=begun,
+        session_id="",
+        linked=None,
+        events=(EVENT,),
+        entry=ENTRY,
+        due_at=timestamp(NOW + timedelta(days=1)),
+    )
+
+
+def pairs(client) -> dict[str, str]:
+    rows = client.scan(TableName="table")["Items"]
+    return {
+        row["pk"]["S"].rpartition("#")[2]: row["account_id"]["S"]
+        for row in rows
+        if row["sk"]["S"] == "PAIR"
+    }
+
+
+def again(registry: DynamoDbRegistry, account: Account, subdomain: str = "other") -> Account:
+    return registry.begin_again(account, attempt=attempt(), subdomain=subdomain, now=NOW)
+
+
+def test_an_account_that_moves_takes_the_new_pair_and_leaves_the_old(client, registry) -> None:
+    done = commit(registry, registry.begin(proposal(), attempt=attempt(), now=NOW))
+    begun = again(registry, done)
+    assert pairs(client) == {"acme": done.id}
+    assert moved(registry, begun).id == done.id
+    assert pairs(client) == {"other": done.id}
+
+
+def test_an_account_does_not_move_to_a_pair_of_another(client, registry) -> None:
+    done = commit(registry, registry.begin(proposal(), attempt=attempt(), now=NOW))
+    begun = again(registry, done)
+    other = registry.begin(replace(proposal(), subdomain="other"), attempt=attempt(), now=NOW)
+    before = pairs(client)
+    with pytest.raises(ConflictError):
+        moved(registry, begun)
+    assert pairs(client) == before == {"acme": done.id, "other": other.id}
+    assert registry.account(done.id) == begun
+    late = replace(begun, attempt=None)
+    assert reason_of(lambda: again(registry, late)) is Reason.CONFLICT
+
+
+def test_an_account_that_lost_its_pair_does_not_move(client, registry) -> None:
+    done = commit(registry, registry.begin(proposal(), attempt=attempt(), now=NOW))
+    begun = again(registry, done)
+    client.delete_item(TableName="table", Key={"pk": {"S": "PAIR#o1#acme"}, "sk": {"S": "PAIR"}})
+    with pytest.raises(ConflictError):
+        moved(registry, begun)
+
+
+def test_two_that_move_an_account_at_once_conflict(registry) -> None:
+    done = commit(registry, registry.begin(proposal(), attempt=attempt(), now=NOW))
+    begun = again(registry, done)
+    assert reason_of(lambda: again(registry, done)) is Reason.CONFLICT
+    assert reason_of(lambda: again(registry, begun)) is Reason.CONFLICT
+    later = NOW + LEASE
+    taken = registry.begin_again(begun, attempt=attempt(later), subdomain="third", now=later)
+    with pytest.raises(ConflictError):
+        moved(registry, begun)
+    assert registry.account(done.id) == taken
+
+
+def test_an_account_that_changed_since_it_was_read_is_not_begun(registry) -> None:
+    done = commit(registry, registry.begin(proposal(), attempt=attempt(), now=NOW))
+    unlinked = replace(done, status=Status.UNLINKED)
+    registry.change(unlinked, events=(), entry=None, due_at=None)
+    assert reason_of(lambda: again(registry, done, "acme")) is Reason.CONFLICT
+
+
+@pytest.mark.parametrize("now", [{"status": Status.UNLINKED}, {"subdomain": "other"}])
+def test_an_account_that_leaves_its_pair_is_not_begun_by_it(registry, monkeypatch, now) -> None:
+    done = commit(registry, registry.begin(proposal(), attempt=attempt(), now=NOW))
+    monkeypatch.setattr(DynamoDbRegistry, "account", lambda *_: replace(done, **now))
+    assert (
+        reason_of(lambda: registry.begin(proposal(), attempt=attempt(), now=NOW)) is Reason.CONFLICT
+    )
+
+
+def test_an_unlinked_account_leaves_the_pair_to_the_next(client, registry) -> None:
+    done = commit(registry, registry.begin(proposal(), attempt=attempt(), now=NOW))
+    gone = registry.change(
+        replace(done, status=Status.UNLINKED), events=(), entry=None, due_at=None
+    )
+    anew = registry.begin(proposal(), attempt=attempt(), now=NOW)
+    with pytest.raises(ConflictError):
+        registry.change(replace(gone, label="x"), events=(), entry=None, due_at=None)
+    assert pairs(client) == {"acme": anew.id}
+
+
+def test_an_attempt_on_a_settled_account_is_due(registry) -> None:
+    done = commit(registry, registry.begin(proposal(), attempt=attempt(), now=NOW))
+    registry.settled(done)
+    registry.begin(proposal(), attempt=attempt(), now=NOW)
+    registry.settled(done)
+    due = [registry.due(shard, now=NOW + LEASE, limit=9) for shard in range(SHARDS)]
+    assert [one.account_id for found in due for one in found] == [done.id]
 
 
 def test_an_account_that_changed_is_neither_snoozed_nor_taken(client, registry) -> None:

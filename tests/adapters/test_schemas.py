@@ -2,31 +2,15 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
-from jsonschema import Draft202012Validator, FormatChecker
-from referencing import Registry, Resource
 
 from namely_link.model import Status
 from namely_link.registry import published
+from schemas import ROOT, SCHEMAS, validate
 from world import DOWN, GOOD, World
 
-ROOT = Path(__file__).parents[2]
-SCHEMAS = {
-    one["title"]: one
-    for one in (json.loads(path.read_text()) for path in (ROOT / "events/schemas").glob("*.json"))
-}
-REGISTRY = Registry().with_resources(
-    [(one["$id"], Resource.from_contents(one)) for one in SCHEMAS.values()]
-)
 REQUESTS = {"Link Requested", "Check Requested", "Unlink Requested"}
-
-
-def validate(kind: str, detail: object) -> None:
-    Draft202012Validator(SCHEMAS[kind], registry=REGISTRY, format_checker=FormatChecker()).validate(
-        detail
-    )
 
 
 def story(world: World) -> list[tuple[str, dict]]:
@@ -69,7 +53,6 @@ def story(world: World) -> list[tuple[str, dict]]:
     world.namely.down = None
     world.namely.good.clear()
     world.check(parked)
-    world.sweep()
     listen()
     return list(told.values())
 

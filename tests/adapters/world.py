@@ -99,6 +99,7 @@ class World:
             deadline_seconds=5,
             park_for=timedelta(hours=24),
             recheck=timedelta(minutes=5),
+            owner_attempts=60,
         )
 
     def link(self, token: str = GOOD, *, park: bool = True):
@@ -130,7 +131,7 @@ class World:
         return checked or self.read(account)
 
     def sweep(self) -> Counter[str]:
-        return self.sweeper().sweep()
+        return self.sweeper().sweep().done
 
     def sweeper(self) -> Sweeper:
         return Sweeper(
@@ -169,4 +170,5 @@ class World:
         return [one["Name"] for one in self.secrets.list_secrets()["SecretList"]]
 
     def rows(self) -> list[dict[str, Any]]:
-        return self.registry.client.scan(TableName="table")["Items"]
+        rows = self.registry.client.scan(TableName="table")["Items"]
+        return [row for row in rows if row["sk"]["S"] != "ATTEMPTS"]  # of owners, not of links

@@ -74,6 +74,22 @@ def test_a_web_form_without_a_return_address_gets_a_page(
     assert "script-src 'self'" in answer["multiValueHeaders"]["Content-Security-Policy"][0]
 
 
+def test_an_owner_without_attempts_is_told_when_to_try_again(house, environ, load) -> None:
+    environ.setenv("OWNER_ATTEMPTS_PER_HOUR", "1")
+    house.hub = load("hub")
+    house.link()
+    answer = house.link()
+    assert (answer["statusCode"], answer["json"]["reason"]) == (429, "owner_attempts_exhausted")
+    seconds = answer["json"]["retry_after"]
+    assert 0 < seconds <= 3600
+    assert answer["multiValueHeaders"]["Retry-After"] == [str(seconds)]
+    body = json.dumps({"owner_id": "o1", "owner_name": "Owner One"})
+    made = house.invoke("api/make-session", changes={"body": body})["json"]
+    page = house.invoke("hub/link-form", SESSION=made["token"])
+    assert (page["statusCode"], "You can try again in " in page["body"]) == (429, True)
+    house.hub.ports().questions.namely.__exit__()
+
+
 def test_a_web_form_without_a_session_gets_a_page(house) -> None:
     assert house.invoke("hub/link-form", SESSION="none")["statusCode"] == 401
 

@@ -99,11 +99,13 @@ def test_an_outage_is_counted(run, house, account, capsys) -> None:
     assert '"CheckUndetermined":[1.0]' in capsys.readouterr().out
 
 
-def test_a_sweep_queues_what_is_due(run, queue, account, monkeypatch) -> None:
+def test_a_sweep_queues_what_is_due(run, queue, account, monkeypatch, capsys) -> None:
     assert run("sweep", "sweep/schedule")[0] == {}
+    assert '"OldestDueSeconds":[0.0]' in capsys.readouterr().out
     later = bootstrap.now() + timedelta(days=1, hours=1)
     monkeypatch.setattr(bootstrap, "now", lambda: later)
     assert run("sweep", "sweep/schedule")[0] == {"queued": 1}
+    assert '"OldestDueSeconds":[3600.0]' in capsys.readouterr().out
     assert queue() == [{"account_id": account["id"], "asked_by": ""}]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from namely_link.problems import SENTENCES, Reason
 from templates import ROOT, TEMPLATE
 
 RESOURCES = TEMPLATE["Resources"]
@@ -128,6 +129,20 @@ def test_every_metric_of_ours_that_is_watched_is_emitted() -> None:
     assert ours <= emitted & watched
     documented = (ROOT / "docs" / "operations.md").read_text()
     assert all(f"`{name}`" in documented for name in emitted)
+
+
+def test_what_the_gateway_answers_itself_has_a_known_reason() -> None:
+    for response in RESOURCES["Api"]["Properties"]["GatewayResponses"].values():
+        problem = json.loads(response["ResponseTemplates"]["application/json"])
+        assert SENTENCES[Reason(problem["reason"])].code == problem["code"]
+
+
+def test_a_sweep_that_stands_still_is_told() -> None:
+    alarm = RESOURCES["OldestDueAlarm"]["Properties"]
+    assert alarm["TreatMissingData"] == "breaching"
+    # More than a sweep that is late: the longest time that one may take is not enough.
+    longest = FUNCTIONS["SweepFunction"]["Properties"]["Timeout"]
+    assert alarm["Period"] * alarm["EvaluationPeriods"] > 2 * longest
 
 
 def test_the_key_rotates() -> None:

@@ -326,6 +326,11 @@ def test_a_plain_form_is_told_what_is_wrong(site) -> None:
     assert "unused" not in body
 
 
+def test_a_plain_form_is_told_when_to_try_again(site) -> None:
+    _, _, body = site.result_page(status=429, reason="owner_attempts_exhausted", retry_after=61)
+    assert "You can try again in 2 min." in body
+
+
 def test_a_reason_without_a_sentence_is_told_in_the_server_s_words(site) -> None:
     _, _, body = site.result_page(status=422, reason="brand_new", detail="It & that.", hint="Do.")
     assert "It &amp; that." in body

@@ -67,6 +67,7 @@ def test_a_missing_setting_is_named(name: str) -> None:
 def test_each_function_has_what_it_needs() -> None:
     assert ProbeSettings.read(COMMON).recheck_seconds == 300
     assert HubSettings.read(COMMON).park_hours == 24
+    assert HubSettings.read(COMMON).owner_attempts == 60
     assert SweepSettings.read(COMMON).check_queue == "https://queue.example"
     assert SweepSettings.read(COMMON).recovery_days == 30
     assert IntakeSettings.read(COMMON).key_arn == "arn"

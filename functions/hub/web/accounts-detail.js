@@ -177,10 +177,12 @@ function timeline(words, entries) {
 const ENTRY_ICON = {
   linked: "link",
   relinked: "link",
+  relinked_other_site: "link",
   suspended: "pause",
   resumed: "check",
   unlinked: "dash",
   noticed: "refresh",
   failed: "error",
+  rejected: "error",
   recovered: "check",
 };

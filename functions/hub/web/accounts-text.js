@@ -97,10 +97,11 @@ export class Words {
    */
   problem(problem, subdomain = "") {
     if (problem.code === "offline") return { text: this.t("offline"), hint: "" };
-    const own = this.#found(`reasons.${problem.reason}.detail`, { subdomain });
+    const values = { subdomain, minutes: Math.ceil(problem.retryAfter / 60) };
+    const own = this.#found(`reasons.${problem.reason}.detail`, values);
     return {
       text: own || problem.detail || this.t("went_wrong"),
-      hint: own ? this.#found(`reasons.${problem.reason}.hint`, { subdomain }) : problem.hint,
+      hint: own ? this.#found(`reasons.${problem.reason}.hint`, values) : problem.hint,
     };
   }
 

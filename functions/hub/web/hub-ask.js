@@ -4,8 +4,9 @@
 const TIMEOUT = 35_000;
 /** Milliseconds before each repetition after a lost connection. */
 const BACKOFF = [1000, 2000, 4000];
-/** How often "not now" (409, too many requests) is met by waiting. */
+/** How often "not now" is met by waiting, and the longest time in seconds that is waited for. */
 const PATIENCE = 4;
+const SOON = 15;
 
 /** @param {number} milliseconds */
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -52,7 +53,7 @@ export async function ask(method, path, { bearer, body, onWait = () => {} }) {
     } else if (notNow(answer) && busy < PATIENCE) {
       busy += 1;
       onWait("busy");
-      await pause(1000 * Math.min(Number(answer.body.retry_after) || 2, 15));
+      await pause(1000 * answer.body.retry_after);
     } else {
       return answer;
     }
@@ -60,12 +61,13 @@ export async function ask(method, path, { bearer, body, onWait = () => {} }) {
 }
 
 /**
- * Another change of the same account, or API Gateway's own limit: both end by waiting. A session
- * without attempts is a 429 too, but names no time.
+ * Another change of the same account, or API Gateway's own limit: both end by waiting. What would
+ * not end names no time (no attempts left, a site that another account has) or a long one (the
+ * limit of the owner).
  * @param {Answer} answer
  */
 const notNow = ({ status, body }) =>
-  status === 409 || (status === 429 && body.retry_after !== undefined);
+  (status === 409 || status === 429) && body.retry_after <= SOON;
 
 /**
  * @param {string} path

@@ -115,11 +115,14 @@ function retitle(title) {
 
 const subdomain = () => /** @type {HTMLInputElement} */ ($("subdomain"));
 const token = () => /** @type {HTMLInputElement} */ ($("token"));
+/** A re-link keeps the site, unless an operator has made the link for another one. */
+const fixed = () => Boolean(known.account_id && known.subdomain && !known.other_site);
 /** What may be named in a sentence of a problem. */
 const words = (problem) => ({
   app,
   owner: known?.owner.name ?? "",
   subdomain: readSubdomain(subdomain()?.value ?? "").value || problem?.subdomain || "…",
+  minutes: Math.ceil((problem?.retry_after ?? 0) / 60),
 });
 
 function prepare() {
@@ -135,8 +138,8 @@ function prepare() {
   if (again) $("relink").textContent = t("hub.relink", names);
   if (known.subdomain) {
     subdomain().value = known.subdomain;
-    subdomain().readOnly = again;
-    if (again) $("subdomain-hint").textContent = t("hub.subdomain_fixed");
+    subdomain().readOnly = fixed();
+    if (fixed()) $("subdomain-hint").textContent = t("hub.subdomain_fixed");
   }
   attemptsLeft(known.attempts_left <= 2 ? known.attempts_left : undefined);
   mask(token());
@@ -339,7 +342,7 @@ function setBusy(on) {
   connectSays(on ? "hub.connecting" : "hub.connect");
   $("form").setAttribute("aria-busy", String(on));
   token().readOnly = on;
-  subdomain().readOnly = on || Boolean(known.account_id && known.subdomain);
+  subdomain().readOnly = on || fixed();
   $("reveal").disabled = on;
   $("swap-button").disabled = on;
   if (on) reveal(false);

@@ -87,6 +87,7 @@ def ports(settings: HubSettings, rows: DynamoDbRegistry) -> Ports:
         deadline_seconds=settings.deadline_seconds,
         park_for=timedelta(hours=settings.park_hours),
         recheck=timedelta(seconds=settings.recheck_seconds),
+        owner_attempts=settings.owner_attempts,
     )
 
 

@@ -183,6 +183,7 @@ _ACTIONS: Final = {
     "Account Failed": "failed",
     "Account Recovered": "recovered",
     "Account Updated": "noticed",
+    "Link Rejected": "rejected",
     "Capabilities Changed": "noticed",
     "Token Expiring": "noticed",
 }
@@ -236,6 +237,8 @@ def _events(before: Account, after: Account, verdict: Verdict) -> list[_Told]:
     """Return what is worth an event, the change of status first."""
     told: list[_Told] = []
     if before.status is Status.PENDING:
+        if after.undo_reason:
+            return [("Link Rejected", _rejection(after))]
         return [("Account Linked", {})] if after.status is Status.ACTIVE else []
     if after.status is not before.status:
         recovered = after.status is Status.ACTIVE
@@ -250,6 +253,22 @@ def _events(before: Account, after: Account, verdict: Verdict) -> list[_Told]:
     if news and not told:
         told.append(("Account Updated", {}))
     return told
+
+
+def _rejection(account: Account) -> dict[str, object]:
+    """Return what is told of a parked link that came to nothing; the sweep removes its row."""
+    reason = Reason(account.undo_reason)
+    problem = Problem(reason, subdomain=account.subdomain)
+    return {
+        "account": {
+            "id": account.id,
+            "owner": {"id": account.owner.id, "name": account.owner.name},
+            "subdomain": account.subdomain,
+        },
+        "code": problem.code,
+        "reason": reason,
+        "detail": problem.detail,
+    }
 
 
 def _drift(before: Account, after: Account) -> tuple[list[str], list[str]]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _NAMESPACE: Final = uuid.UUID("6d1f4a1c-5f8e-4b43-9a53-2f1f7f0c1a52")
 _LINK: Final = "Link Requested"
-_TRY_AGAIN: Final = frozenset({409, 503})
+_TRY_AGAIN: Final = frozenset({409, 429, 503})
 HOW_TO_SEAL: Final = (
     "Seal the token with KMS Encrypt under the stack's key, with owner_id and subdomain as "
     "encryption context, and send it in Base64 as sealed_token."

@@ -109,6 +109,8 @@ class _Permit:
     park: bool
     session: ConnectSession | None = None
     fingerprint: str = ""
+    account: Account | None = None
+    """The only one that it may link, as it was read."""
 
 
 def link(command: LinkCommand, ports: Ports) -> LinkedAccount | Parked | Tried:
@@ -172,9 +174,10 @@ def _may_park(verdict: Verdict | SiteFinding, permit: _Permit, ports: Ports) -> 
 
 
 def _permit(command: LinkCommand, ports: Ports) -> _Permit:
-    """Claim an attempt on the session, and hold a re-link to the site that it is for."""
+    """Claim an attempt on the session and of the owner, and hold a re-link to its site."""
     match command.permission:
         case ByOwner() as given:
+            _count(given.owner, ports)
             return _Permit(
                 owner=given.owner,
                 account_type=given.type,
@@ -188,11 +191,14 @@ def _permit(command: LinkCommand, ports: Ports) -> _Permit:
             fingerprint = command.credential.token.fingerprint(
                 key=given.bearer, subdomain=subdomain
             )
+            account = None
+            if not session.linked:
+                _count(session.owner, ports, attempts_left=session.attempts_left)
             if session.account_id and not session.linked:
                 account = ports.registry.account(session.account_id)
                 if account is None or account.status is Status.UNLINKED:
                     raise Problem(Reason.NOT_FOUND, attempts_left=session.attempts_left)
-                if account.subdomain != subdomain:
+                if account.subdomain != subdomain and not session.other_site:
                     raise Problem(Reason.SITE_MISMATCH, attempts_left=session.attempts_left)
             return _Permit(
                 owner=session.owner,
@@ -202,7 +208,16 @@ def _permit(command: LinkCommand, ports: Ports) -> _Permit:
                 park=True,
                 session=session,
                 fingerprint=fingerprint,
+                account=account,
             )
+
+
+def _count(owner: Owner, ports: Ports, *, attempts_left: int | None = None) -> None:
+    try:
+        ports.registry.count_attempt(owner.id, now=ports.now(), most=ports.owner_attempts)
+    except Problem as problem:
+        problem.attempts_left = attempts_left
+        raise
 
 
 def _same_answer(permit: _Permit, ports: Ports) -> LinkedAccount | Parked:
@@ -217,11 +232,16 @@ def _same_answer(permit: _Permit, ports: Ports) -> LinkedAccount | Parked:
 
 
 def _begin(command: LinkCommand, permit: _Permit, attempt: Attempt, ports: Ports) -> Account:
+    subdomain = command.credential.subdomain.label
+    if permit.account:
+        return ports.registry.begin_again(
+            permit.account, attempt=attempt, subdomain=subdomain, now=ports.now()
+        )
     account_id = new_id("acc_")
     proposal = Account(
         id=account_id,
         owner=permit.owner,
-        subdomain=command.credential.subdomain.label,
+        subdomain=subdomain,
         status=Status.PENDING,
         secret_name=ports.vault.name(account_id),
         created_at=attempt.at,
@@ -243,11 +263,14 @@ def _store(
     """Write the secret, commit, then let the new version serve."""
     now = ports.now()
     again = bool(account.linked_at)
+    subdomain = command.credential.subdomain.label
+    moved = subdomain != account.subdomain
     linked = replace(
         account,
         owner=permit.owner,
+        subdomain=subdomain,
         status=Status.ACTIVE,
-        site=receipt.site if receipt.site.permalink else account.site,
+        site=receipt.site if receipt.site.permalink or moved else account.site,
         identity=receipt.identity,
         visible_people=receipt.visible_people,
         capabilities=receipt.capabilities,
@@ -283,9 +306,12 @@ def _park(
     problem = _problem(verdict, command.credential, permit)
     parked = replace(
         account,
+        subdomain=command.credential.subdomain.label,
         status_reasons=(StatusReason(problem.code, problem.detail, timestamp(now)),),
         next_check_at=timestamp(now + ports.recheck),
         parked_until=timestamp(now + ports.park_for),
+        undo_reason="",
+        failures=0,
     )
     what = ("Link Parked", "parked")
     return Parked(_commit(command, permit, account, attempt, parked, what, ports))
@@ -347,6 +373,12 @@ def _commit_row(
 ) -> Account:
     event_type, action = what
     now, session = timestamp(ports.now()), permit.session
+    data: dict[str, object] = {}
+    detail = ""
+    if after.subdomain != before.subdomain:
+        detail = f"{before.subdomain} → {after.subdomain}"
+        if before.linked_at:
+            action, data = "relinked_other_site", {"previous_subdomain": before.subdomain}
     linked = (
         Linked(after.id, again=bool(before.linked_at), fingerprint=permit.fingerprint)
         if session
@@ -356,6 +388,7 @@ def _commit_row(
         return ports.registry.commit(
             after,
             attempt_id=attempt.id,
+            previous=before,
             session_id=session.id if session else "",
             linked=linked,
             events=(
@@ -365,10 +398,15 @@ def _commit_row(
                     occurred_at=now,
                     previous_status=before.status,
                     correlation_id=command.request_id,
+                    data=data,
                 ),
             ),
             entry=LedgerEntry(
-                at=now, action=action, actor=command.actor, request_id=command.request_id
+                at=now,
+                action=action,
+                actor=command.actor,
+                request_id=command.request_id,
+                detail=detail,
             ),
             due_at=timestamp(ports.now() + LEASE) if after.unpromoted else after.next_check_at,
         )

@@ -60,7 +60,13 @@ class Manager:
     def rename(
         self, account: Account, *, label: str | None, metadata: Mapping[str, str] | None
     ) -> Account:
-        """Change the label, the metadata or both; None leaves as it is."""
+        """Change the label, the metadata or both; None leaves as it is.
+
+        Raises:
+            Problem: conflict, where the account is unlinked.
+        """
+        if account.status is Status.UNLINKED:
+            raise Problem(Reason.CONFLICT, detail="The account is unlinked.")
         changed = replace(
             account,
             label=account.label if label is None else label,

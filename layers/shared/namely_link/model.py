@@ -195,6 +195,10 @@ class Attempt:
     at: str
     released: bool = False
 
+    def over(self, now: datetime) -> bool:
+        """Whether it can't write any more."""
+        return self.released or moment(self.at) + LEASE <= now
+
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
@@ -237,6 +241,14 @@ class Account:
     expiry_told: int = 0
 
 
+@dataclass(frozen=True)
+class Due:
+    """An account at which there is something to do, and since when (RFC 3339)."""
+
+    account_id: str
+    at: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Actor:
     """Who does something: for the ledger."""
@@ -256,7 +268,10 @@ class Linked:
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectSession:
-    """Permission to link one account for one owner."""
+    """Permission to link one account for one owner.
+
+    With `account_id` to link that very account again, and with `other_site` at another site.
+    """
 
     id: str
     owner: Owner
@@ -265,6 +280,7 @@ class ConnectSession:
     created_at: str
     expires_at: str
     account_id: str = ""
+    other_site: bool = False
     subdomain: str = ""
     label: str = ""
     metadata: dict[str, str] = field(default_factory=dict)

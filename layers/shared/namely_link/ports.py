@@ -46,11 +46,19 @@ class Registry(Protocol):
     def claim(self, session_id: str, *, now: datetime) -> ConnectSession:
         """Take one attempt of an open session; raises Problem unless it is open or used."""
 
+    def count_attempt(self, owner_id: str, *, now: datetime, most: int) -> None:
+        """Count an attempt of an owner; raises Problem where there were too many in this hour."""
+
     def account(self, account_id: str) -> Account | None:
         """Read an account, consistently."""
 
     def begin(self, account: Account, *, attempt: Attempt, now: datetime) -> Account:
         """Write the pending row, or start an attempt on the pair's account; raises Problem."""
+
+    def begin_again(
+        self, account: Account, *, attempt: Attempt, subdomain: str, now: datetime
+    ) -> Account:
+        """Start an attempt on this very account, to link it at a site; raises Problem."""
 
     def abandon(self, account: Account, *, attempt_id: str, secret_written: bool) -> None:
         """End an attempt that will not commit."""
@@ -60,6 +68,7 @@ class Registry(Protocol):
         account: Account,
         *,
         attempt_id: str,
+        previous: Account,
         session_id: str,
         linked: Linked | None,
         events: tuple[Event, ...],
@@ -86,3 +95,5 @@ class Ports:
     """How long a link waits for Namely to come back; zero parks nothing."""
     recheck: timedelta
     """How long a parked link waits for its first check."""
+    owner_attempts: int
+    """How many attempts to link an owner has in an hour, whatever the bearer."""

@@ -94,6 +94,8 @@ class Reason(StrEnum):
     SESSION_EXPIRED = "session_expired"
     SESSION_USED = "session_used"
     ATTEMPTS_EXHAUSTED = "attempts_exhausted"
+    OWNER_ATTEMPTS_EXHAUSTED = "owner_attempts_exhausted"
+    TOO_MANY_REQUESTS = "too_many_requests"
     SITE_ANSWERS_HTML = "site_answers_html"
     SITE_REDIRECTS = "site_redirects"
     SITE_UNKNOWN = "site_unknown"
@@ -215,6 +217,16 @@ SENTENCES: Final[dict[Reason, Sentence]] = {
         code=Code.ATTEMPTS_EXHAUSTED,
         detail="This link has no attempts left.",
         hint="Ask whoever sent it for a new one.",
+    ),
+    Reason.OWNER_ATTEMPTS_EXHAUSTED: Sentence(
+        code=Code.ATTEMPTS_EXHAUSTED,
+        detail="There were too many attempts to link for this customer within the hour.",
+        hint="Try again within the next hour, when retry_after is over.",
+    ),
+    Reason.TOO_MANY_REQUESTS: Sentence(
+        code=Code.ATTEMPTS_EXHAUSTED,
+        detail="There are too many requests at this moment.",
+        hint="Try again in a few seconds.",
     ),
     Reason.SITE_ANSWERS_HTML: Sentence(
         code=Code.SITE_NOT_FOUND,

@@ -1,12 +1,14 @@
 """DynamoDB: the only module that knows it. One table; the account's row is the commit point.
 
 Items: `ACCOUNT#id / ACCOUNT`, `ACCOUNT#id / LEDGER#ulid`, `PAIR#owner#subdomain / PAIR` (at most
-one account that is not unlinked) and `SESSION#id / SESSION`. The outbox is an attribute of the
-account's row: DynamoDB streams keep the order of changes to one item, so events keep it too.
+one account that is not unlinked), `SESSION#id / SESSION` and `OWNER#owner#hour / ATTEMPTS`. The
+outbox is an attribute of the account's row: DynamoDB streams keep the order of changes to one item,
+so events keep it too.
 """
 
 from __future__ import annotations
 
+import math
 import zlib
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -25,6 +27,7 @@ from namely_link.model import (
     ApiKey,
     Attempt,
     ConnectSession,
+    Due,
     Event,
     Identity,
     LedgerEntry,
@@ -94,6 +97,10 @@ def _session_key(session_id: str) -> dict[str, Any]:
     return _key(f"SESSION#{session_id}", "SESSION")
 
 
+def _shard(account: Account) -> str:
+    return str(zlib.crc32(account.id.encode()) % SHARDS)
+
+
 def _row(account: Account, *, due_at: str | None) -> dict[str, Any]:
     values = asdict(account)
     owner = values.pop("owner")
@@ -107,7 +114,7 @@ def _row(account: Account, *, due_at: str | None) -> dict[str, Any]:
             "owner_name": owner["name"],
             "warnings": list(values["warnings"]),
             "status_reasons": list(values["status_reasons"]),
-            "due_shard": str(zlib.crc32(account.id.encode()) % SHARDS) if due_at else None,
+            "due_shard": _shard(account) if due_at else None,
             "due_at": due_at,
         }
     )
@@ -288,6 +295,31 @@ class DynamoDbRegistry:
             return _refused_session(self.session(session_id), now)
         return _session(answer["Attributes"])
 
+    def count_attempt(self, owner_id: str, *, now: datetime, most: int) -> None:
+        """Count an attempt to link for an owner in this hour, at most so many.
+
+        Raises:
+            Problem: attempts_exhausted until the next hour.
+            StorageError: it may have been counted.
+        """
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        over = hour + timedelta(hours=1)
+        try:
+            with _translated("UpdateItem"):
+                self.client.update_item(
+                    TableName=self.table,
+                    Key=_key(f"OWNER#{owner_id}#{timestamp(hour)}", "ATTEMPTS"),
+                    UpdateExpression="ADD attempts :one SET #ttl = :ttl",
+                    ConditionExpression="attribute_not_exists(pk) OR attempts < :most",
+                    ExpressionAttributeNames={"#ttl": "ttl"},
+                    ExpressionAttributeValues=_item(
+                        {":one": 1, ":most": most, ":ttl": int(over.timestamp())}
+                    ),
+                )
+        except _ConditionError as error:
+            wait = math.ceil((over - now).total_seconds())
+            raise Problem(Reason.OWNER_ATTEMPTS_EXHAUSTED, retry_after=wait) from error
+
     def account(self, account_id: str) -> Account | None:
         """Read an account, consistently."""
         item = self._get(_account_key(account_id))
@@ -300,7 +332,6 @@ class DynamoDbRegistry:
             Problem: conflict, where another attempt may still write.
             StorageError: the row may have been written.
         """
-        due_at = timestamp(now + LEASE)
         pending = replace(account, attempt=attempt)
         pair = _pair_key(account)
         found = self._get(pair)
@@ -312,7 +343,10 @@ class DynamoDbRegistry:
                             self._put(
                                 pair | _item({"account_id": account.id}), "attribute_not_exists(pk)"
                             ),
-                            self._put(_row(pending, due_at=due_at), "attribute_not_exists(pk)"),
+                            self._put(
+                                _row(pending, due_at=timestamp(now + LEASE)),
+                                "attribute_not_exists(pk)",
+                            ),
                         ]
                     )
             except _ConditionError as error:
@@ -322,24 +356,34 @@ class DynamoDbRegistry:
         if existing is None:
             msg = "a pair names no account"
             raise StorageError(msg)
-        before = existing.attempt
-        if before and not before.released and moment(before.at) + LEASE > now:
+        if existing.status is Status.UNLINKED or existing.subdomain != account.subdomain:
+            # It has left the pair since the pair was read.
             raise Problem(Reason.CONFLICT, retry_after=2)
-        try:
-            with _translated("UpdateItem"):
-                self.client.update_item(
-                    TableName=self.table,
-                    Key=_account_key(existing.id),
-                    UpdateExpression="SET attempt = :attempt, due_at = :due",
-                    ConditionExpression="attempt = :before" if before else _NO_ATTEMPT,
-                    ExpressionAttributeValues=_item(
-                        {":attempt": asdict(attempt), ":due": due_at}
-                        | ({":before": asdict(before)} if before else {})
-                    ),
+        return self._begin_on(existing, attempt=attempt, now=now)
+
+    def begin_again(
+        self, account: Account, *, attempt: Attempt, subdomain: str, now: datetime
+    ) -> Account:
+        """Start an attempt on this very account as it was read, to link it at a site.
+
+        Raises:
+            Problem: conflict, where it has changed, another attempt may still write, or the owner
+                has another account at that site.
+            StorageError: the attempt may have started.
+        """
+        if subdomain != account.subdomain:
+            found = self._get(_pair_key(replace(account, subdomain=subdomain)))
+            if found and _values(found)["account_id"] != account.id:
+                raise Problem(
+                    Reason.CONFLICT, detail="Another account of this owner is linked to that site."
                 )
-        except _ConditionError as error:
-            raise Problem(Reason.CONFLICT, retry_after=2) from error
-        return replace(existing, attempt=attempt)
+        return self._begin_on(account, attempt=attempt, now=now)
+
+    def _begin_on(self, account: Account, *, attempt: Attempt, now: datetime) -> Account:
+        running = account.attempt and not account.attempt.over(now)
+        if running or not self.take(account, attempt=attempt, now=now):
+            raise Problem(Reason.CONFLICT, retry_after=2)
+        return replace(account, attempt=attempt)
 
     def abandon(self, account: Account, *, attempt_id: str, secret_written: bool) -> None:
         """End an attempt that will not commit; another attempt that has taken over is left alone.
@@ -394,6 +438,7 @@ class DynamoDbRegistry:
         account: Account,
         *,
         attempt_id: str,
+        previous: Account,
         session_id: str,
         linked: Linked | None,
         events: tuple[Event, ...],
@@ -402,8 +447,12 @@ class DynamoDbRegistry:
     ) -> Account:
         """Commit a link in one transaction and return the account as it now stands.
 
+        An account that was at another site (`previous`) leaves that pair and takes the new one,
+        unless another account has it.
+
         Raises:
-            ConflictError: another attempt was faster, or the session was used meanwhile.
+            ConflictError: another attempt was faster, the session was used meanwhile, or the pair
+                is another account's.
             StorageError: the transaction may have taken effect; read the account to know.
         """
         done = replace(account, attempt=None, revision=account.revision + 1)
@@ -414,16 +463,16 @@ class DynamoDbRegistry:
             ),
         }
         items = self._commit_items(done, mine, events, entry, due_at=due_at)
-        items.append(
-            {
-                "ConditionCheck": {
-                    "TableName": self.table,
-                    "Key": _pair_key(account),
-                    "ConditionExpression": "account_id = :id",
-                    "ExpressionAttributeValues": _item({":id": account.id}),
-                }
-            }
-        )
+        old = {
+            "TableName": self.table,
+            "Key": _pair_key(previous),
+            "ConditionExpression": "account_id = :id",
+            "ExpressionAttributeValues": _item({":id": account.id}),
+        }
+        if account.subdomain == previous.subdomain:
+            items.append({"ConditionCheck": old})
+        else:
+            items += [{"Delete": old}, self._hold_pair(account)]
         if linked:
             items.append(
                 {
@@ -465,16 +514,12 @@ class DynamoDbRegistry:
             "ExpressionAttributeValues": _item({":revision": account.revision}),
         }
         items = self._commit_items(done, unchanged, events, entry, due_at=due_at)
-        pair = _pair_key(account)
         if done.status is Status.UNLINKED:
-            items.append({"Delete": {"TableName": self.table, "Key": pair}})
+            # Not that of an account that was linked since.
+            gone = {"TableName": self.table, "Key": _pair_key(account)} | _mine_or_free(account)
+            items.append({"Delete": gone})
         else:
-            held = self._put(
-                pair | _item({"account_id": account.id}),
-                "attribute_not_exists(pk) OR account_id = :id",
-            )
-            held["Put"]["ExpressionAttributeValues"] = _item({":id": account.id})
-            items.append(held)
+            items.append(self._hold_pair(account))
         self._transact(items)
         return done
 
@@ -490,7 +535,7 @@ class DynamoDbRegistry:
                     TableName=self.table,
                     Key=_account_key(account.id),
                     UpdateExpression="REMOVE due_at, due_shard",
-                    ConditionExpression="revision = :revision",
+                    ConditionExpression=f"revision = :revision AND {_NO_ATTEMPT}",
                     ExpressionAttributeValues=_item({":revision": account.revision}),
                 )
         except _ConditionError:
@@ -567,8 +612,8 @@ class DynamoDbRegistry:
             )
         return [_entry(item) for item in answer["Items"]]
 
-    def due(self, shard: int, *, now: datetime, limit: int) -> list[str]:
-        """Return ids of accounts at which there is something to do, the longest due first.
+    def due(self, shard: int, *, now: datetime, limit: int) -> list[Due]:
+        """Return accounts at which there is something to do, the longest due first.
 
         Raises:
             StorageError: DynamoDB failed.
@@ -581,7 +626,8 @@ class DynamoDbRegistry:
                 ExpressionAttributeValues=_item({":shard": str(shard), ":now": timestamp(now)}),
                 Limit=limit,
             )
-        return [str(_values(item)["pk"]).removeprefix("ACCOUNT#") for item in answer["Items"]]
+        rows = [_values(item) for item in answer["Items"]]
+        return [Due(row["pk"].removeprefix("ACCOUNT#"), row["due_at"]) for row in rows]
 
     def snooze(self, account: Account, *, until: datetime) -> None:
         """Look at an account later, unless it has changed.
@@ -604,20 +650,24 @@ class DynamoDbRegistry:
             return
 
     def take(self, account: Account, *, attempt: Attempt, now: datetime) -> bool:
-        """Take over from an attempt that is over; False where another was faster.
+        """Start an attempt in place of none, or of one that is over; False where it has changed.
 
         Raises:
             StorageError: it may have been taken over; its lease ends.
         """
         before = account.attempt
         same = "revision = :revision AND " + ("attempt = :before" if before else _NO_ATTEMPT)
-        values = {":attempt": asdict(attempt), ":due": timestamp(now + LEASE)}
+        values = {
+            ":attempt": asdict(attempt),
+            ":due": timestamp(now + LEASE),
+            ":shard": _shard(account),
+        }
         try:
             with _translated("UpdateItem"):
                 self.client.update_item(
                     TableName=self.table,
                     Key=_account_key(account.id),
-                    UpdateExpression="SET attempt = :attempt, due_at = :due",
+                    UpdateExpression="SET attempt = :attempt, due_at = :due, due_shard = :shard",
                     ConditionExpression=same,
                     ExpressionAttributeValues=_item(
                         values
@@ -629,27 +679,26 @@ class DynamoDbRegistry:
             return False
         return True
 
-    def undo(self, account: Account, *, attempt_id: str, events: tuple[Event, ...]) -> None:
+    def undo(self, account: Account, *, attempt_id: str) -> None:
         """Remove an account that never was linked, once its secret is gone.
 
         Raises:
             ConflictError: another attempt has taken over.
             StorageError: the transaction may have taken effect.
         """
-        items: list[Any] = [
-            {
-                "Delete": {
-                    "TableName": self.table,
-                    "Key": _account_key(account.id),
-                    "ConditionExpression": "attempt.id = :mine",
-                    "ExpressionAttributeValues": _item({":mine": attempt_id}),
-                }
-            },
-            {"Delete": {"TableName": self.table, "Key": _pair_key(account)}},
-        ]
-        if events:
-            items.append(self._notice(events))
-        self._transact(items)
+        self._transact(
+            [
+                {
+                    "Delete": {
+                        "TableName": self.table,
+                        "Key": _account_key(account.id),
+                        "ConditionExpression": "attempt.id = :mine",
+                        "ExpressionAttributeValues": _item({":mine": attempt_id}),
+                    }
+                },
+                {"Delete": {"TableName": self.table, "Key": _pair_key(account)}},
+            ]
+        )
 
     def notice(self, events: tuple[Event, ...]) -> None:
         """Commit events that belong to no account; the same event again changes nothing.
@@ -657,15 +706,17 @@ class DynamoDbRegistry:
         Raises:
             StorageError: they may have been committed.
         """
-        try:
-            self._transact([self._notice(events)])
-        except ConflictError:
-            return
-
-    def _notice(self, events: tuple[Event, ...]) -> Any:  # noqa: ANN401 - a TypedDict of stubs
         ttl = int((moment(events[0].occurred_at) + timedelta(days=7)).timestamp())
         keys = {"pk": f"NOTICE#{events[0].event_id}", "sk": "NOTICE", "ttl": ttl}
-        return self._put(_item(keys) | _outbox(events), "attribute_not_exists(pk)")
+        try:
+            with _translated("PutItem"):
+                self.client.put_item(
+                    TableName=self.table,
+                    Item=_item(keys) | _outbox(events),
+                    ConditionExpression="attribute_not_exists(pk)",
+                )
+        except _ConditionError:
+            return
 
     def revoke_session(self, session_id: str) -> None:
         """Withdraw an open session; one that is used or gone stays as it is.
@@ -808,11 +859,23 @@ class DynamoDbRegistry:
                 "Item"
             )
 
+    def _hold_pair(self, account: Account) -> Any:  # noqa: ANN401 - a TypedDict of stubs
+        item = _pair_key(account) | _item({"account_id": account.id})
+        return {"Put": {"TableName": self.table, "Item": item} | _mine_or_free(account)}
+
     def _put(self, item: dict[str, Any], condition: str) -> Any:  # noqa: ANN401 - a TypedDict of stubs
         return {"Put": {"TableName": self.table, "Item": item, "ConditionExpression": condition}}
 
 
 _NO_ATTEMPT: Final = "attribute_not_exists(attempt)"
+
+
+def _mine_or_free(account: Account) -> dict[str, Any]:
+    """Return the condition that a pair is this account's or nobody's."""
+    return {
+        "ConditionExpression": "attribute_not_exists(pk) OR account_id = :id",
+        "ExpressionAttributeValues": _item({":id": account.id}),
+    }
 
 
 def _refused_session(session: ConnectSession | None, now: datetime) -> ConnectSession:

@@ -57,10 +57,11 @@ class ProbeSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class HubSettings(ProbeSettings):
-    """What `hub` needs beyond: where secrets go."""
+    """What `hub` needs beyond: where secrets go, and how often an owner may try in an hour."""
 
     key_arn: str
     park_hours: int
+    owner_attempts: int
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> HubSettings:
@@ -74,6 +75,7 @@ class HubSettings(ProbeSettings):
             **_probe(environ),
             key_arn=_required(environ, "SECRET_KEY_ARN"),
             park_hours=int(environ.get("PARK_HOURS", "24")),
+            owner_attempts=int(environ.get("OWNER_ATTEMPTS_PER_HOUR", "60")),
         )
 
 

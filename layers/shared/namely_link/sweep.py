@@ -12,14 +12,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 from uuid import uuid4
 
-from namely_link.model import LEASE, Attempt, Event, Status, moment, new_id, timestamp
-from namely_link.problems import SENTENCES, ConflictError, Problem, Reason, StorageError
+from namely_link.model import Attempt, Status, moment, timestamp
+from namely_link.problems import ConflictError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from namely_link.model import Account, SecretVersion
+    from namely_link.model import Account, Due, SecretVersion
 
 CHECK_WITHIN: Final = timedelta(minutes=15)
 """After which a check that was handed to the queue and never made is handed over once more."""
@@ -28,8 +28,8 @@ CHECK_WITHIN: Final = timedelta(minutes=15)
 class Registry(Protocol):
     """Where accounts are kept. Every method raises StorageError when AWS fails."""
 
-    def due(self, shard: int, *, now: datetime, limit: int) -> list[str]:
-        """Return ids of accounts at which there is something to do."""
+    def due(self, shard: int, *, now: datetime, limit: int) -> list[Due]:
+        """Return accounts at which there is something to do, the longest due first."""
 
     def account(self, account_id: str) -> Account | None:
         """Read an account, consistently."""
@@ -43,7 +43,7 @@ class Registry(Protocol):
     def abandon(self, account: Account, *, attempt_id: str, secret_written: bool) -> None:
         """End an attempt that will not commit."""
 
-    def undo(self, account: Account, *, attempt_id: str, events: tuple[Event, ...]) -> None:
+    def undo(self, account: Account, *, attempt_id: str) -> None:
         """Remove an account that never was linked; raises ConflictError."""
 
     def promoted(self, account: Account) -> None:
@@ -73,6 +73,14 @@ class Checks(Protocol):
         """Ask for a check; raises StorageError."""
 
 
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep did, by word, and for how many seconds the oldest had been due before it."""
+
+    done: Counter[str]
+    oldest_due: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sweeper:
     """What a sweep needs."""
@@ -85,19 +93,22 @@ class Sweeper:
     shards: int
     per_shard: int = 200
 
-    def sweep(self) -> Counter[str]:
+    def sweep(self) -> Swept:
         """Do what is due, and return how often what was done.
 
         One account's fault stops no other one: it is counted as `faults` and stays due.
         """
         done: Counter[str] = Counter()
+        start = self.now()
+        oldest = timestamp(start)
         for shard in range(self.shards):
-            for account_id in self.registry.due(shard, now=self.now(), limit=self.per_shard):
+            for due in self.registry.due(shard, now=start, limit=self.per_shard):
+                oldest = min(oldest, due.at)
                 try:
-                    done[self.finish(account_id)] += 1
+                    done[self.finish(due.account_id)] += 1
                 except (StorageError, ConflictError):
                     done["faults"] += 1
-        return done
+        return Swept(done, int((moment(timestamp(start)) - moment(oldest)).total_seconds()))
 
     def finish(self, account_id: str) -> str:
         """Do the one thing that an account needs next, and say what.
@@ -110,7 +121,7 @@ class Sweeper:
         if account is None:
             return "gone"
         attempt = account.attempt
-        if attempt and not attempt.released and moment(attempt.at) + LEASE > now:
+        if attempt and not attempt.over(now):
             return "running"
         if account.status is Status.PENDING and (not account.parked_until or account.undo_reason):
             return self._undo(account, now)
@@ -139,32 +150,5 @@ class Sweeper:
         if not self.registry.take(account, attempt=mine, now=now):
             return "running"
         self.vault.delete(account.secret_name, recovery_days=None)
-        self.registry.undo(account, attempt_id=mine.id, events=_rejected(account, now))
+        self.registry.undo(account, attempt_id=mine.id)
         return "undone"
-
-
-def _rejected(account: Account, now: datetime) -> tuple[Event, ...]:
-    """Return the event of a parked link that came to nothing; others were answered at once."""
-    if not account.undo_reason:
-        return ()
-    reason = Reason(account.undo_reason)
-    problem = Problem(reason, subdomain=account.subdomain)
-    return (
-        Event(
-            type="Link Rejected",
-            event_id=new_id("evt_"),
-            occurred_at=timestamp(now),
-            correlation_id=account.id,
-            previous_status=account.status,
-            data={
-                "account": {
-                    "id": account.id,
-                    "owner": {"id": account.owner.id, "name": account.owner.name},
-                    "subdomain": account.subdomain,
-                },
-                "code": SENTENCES[reason].code,
-                "reason": reason,
-                "detail": problem.detail,
-            },
-        ),
-    )

@@ -65,6 +65,7 @@ def connect_session(one: ConnectSession) -> Document:
         "state": one.state,
         "attempts_left": one.attempts_left,
         "account_id": (one.linked.account_id if one.linked else one.account_id) or None,
+        "other_site": one.other_site,
         "subdomain": one.subdomain or None,
         "label": one.label or None,
         "metadata": one.metadata,
