@@ -376,7 +376,10 @@ def test_a_dead_attempt_on_a_linked_account_is_abandoned(world: World) -> None:
     )
     world.later(seconds=LEASE.seconds)
     assert world.sweep() == {"abandoned": 1}
+    assert world.read(account) == replace(account, unpromoted=True)
+    assert world.sweep() == {"promoted": 1}
     assert world.read(account) == account
+    assert labels(world, account) == {"AWSCURRENT"}
 
 
 def test_a_dead_first_attempt_is_undone_with_its_secret(world: World, monkeypatch) -> None:
@@ -419,7 +422,12 @@ def test_a_version_that_was_not_promoted_is(world: World, monkeypatch) -> None:
     assert world.sweep() == {}
 
 
-def test_a_relink_promotes_what_an_earlier_one_did_not(world: World) -> None:
+def labels(world: World, account: Account) -> set[str]:
+    stages = world.secrets.describe_secret(SecretId=account.secret_name)["VersionIdsToStages"]
+    return {label for one in stages.values() for label in one}
+
+
+def test_a_relink_after_one_that_was_not_promoted_leaves_both_to_the_sweep(world: World) -> None:
     world.linked()
     world.namely.good |= {"n" * 64, "m" * 64}
 
@@ -430,8 +438,31 @@ def test_a_relink_promotes_what_an_earlier_one_did_not(world: World) -> None:
         patch.setattr(SecretsManagerVault, "promote", fail)
         world.link("n" * 64)
     last = world.link("m" * 64).account
+    world.later(seconds=LEASE.seconds)
+    assert world.sweep() == {"promoted": 1}
     stages = world.secrets.describe_secret(SecretId=last.secret_name)["VersionIdsToStages"]
     assert stages[last.secret.version_id] == ["AWSCURRENT"]
+    assert labels(world, last) == {"AWSCURRENT", "AWSPREVIOUS"}
+
+
+def test_a_refused_attempt_that_took_over_does_not_remove_what_hangs_on_the_row(
+    world: World, monkeypatch
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DynamoDbRegistry, "commit", failing)
+        with pytest.raises(Problem, match="storage_unavailable"):
+            world.link()
+    with pytest.raises(Problem, match="token_refused"):
+        world.link("wrong" * 10)  # within the same second
+    assert len(world.secrets_left()) == 1
+    assert world.sweep() == {}
+    world.later(seconds=LEASE.seconds)
+    assert world.sweep() == {"undone": 1}
+    assert (world.secrets_left(), world.rows()) == ([], [])
+
+
+def failing(*_args: object, **_options: object) -> None:
+    raise StorageError
 
 
 def test_a_secret_that_was_not_deleted_is(world: World) -> None:

@@ -106,8 +106,13 @@ def test_deleting_again_or_what_never_was_is_fine(vault) -> None:
                 SecretVersion(NAME, "v" * 36), previous=SecretVersion(NAME, "u" * 36)
             ),
         ),
-        ("update_secret_version_stage", lambda vault: vault.withdraw(NAME, "v" * 36)),
-        ("describe_secret", lambda vault: vault.promote(SecretVersion(NAME, "v" * 36))),
+        (
+            "update_secret_version_stage",
+            lambda vault: vault.promote(
+                SecretVersion(NAME, "v" * 36), previous=SecretVersion(NAME, "v" * 36)
+            ),
+        ),
+        ("describe_secret", lambda vault: vault.tidy(SecretVersion(NAME, "v" * 36))),
         ("get_secret_value", lambda vault: vault.read(SecretVersion(NAME, "v" * 36))),
         ("restore_secret", lambda vault: vault.restore(NAME)),
         ("delete_secret", lambda vault: vault.delete(NAME, recovery_days=None)),
@@ -128,19 +133,30 @@ def test_a_request_that_never_went_out_is_translated_too(vault) -> None:
         vault.delete("", recovery_days=7)
 
 
-def test_promoting_again_changes_nothing(client, vault) -> None:
-    create(vault)
+def test_tidying_up_promotes_and_leaves_no_label_of_an_attempt(client, vault) -> None:
+    old = create(vault)
     new = vault.put_candidate(name=NAME, credential=NEW, attempt_id=str(uuid4()))
+    vault.put_candidate(name=NAME, credential=OLD, attempt_id=str(uuid4()))
     for _ in range(2):
-        vault.promote(new)
+        vault.tidy(new)
+        stages = client.describe_secret(SecretId=NAME)["VersionIdsToStages"]
+        assert {one: labels for one, labels in stages.items() if labels} == {
+            new.version_id: ["AWSCURRENT"],
+            old.version_id: ["AWSPREVIOUS"],
+        }
+
+
+def test_promoting_what_serves_already_takes_its_label_only(client, vault) -> None:
+    version = create(vault)
+    vault.promote(version, previous=version)
     stages = client.describe_secret(SecretId=NAME)["VersionIdsToStages"]
-    assert stages[new.version_id] == ["AWSCURRENT"]
+    assert stages == {version.version_id: ["AWSCURRENT"]}
 
 
-def test_an_attempt_that_wrote_nothing_has_no_label_to_take(vault) -> None:
-    create(vault)
-    vault.withdraw(NAME, str(uuid4()))
-    vault.withdraw("stack/namely/never", str(uuid4()))
+def test_a_version_that_is_not_there_is_not_promoted(vault) -> None:
+    version = create(vault)
+    with pytest.raises(StorageError, match="InvalidParameterException"):
+        vault.promote(SecretVersion(version.arn, str(uuid4())), previous=version)
 
 
 def test_a_pinned_version_is_read(vault) -> None:

@@ -103,9 +103,7 @@ BREAKS: Final = (
         "one refusal is enough for a failure",
         "check: refused once",
         "I8",
-        lambda stack: stack.enter_context(
-            patch.object(Checker, "_found", _hasty)
-        ),
+        lambda stack: stack.enter_context(patch.object(Checker, "_found", _hasty)),
     ),
 )
 

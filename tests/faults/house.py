@@ -26,12 +26,13 @@ import boto3
 from moto import mock_aws
 from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
+from moto.core.model_instances import reset_model_data
 
 from faults.wire import Fault, Killed, Run, Wire, no_pauses, process
 from namely_link import bootstrap
+from namely_link.access import SCOPES
 from namely_link.bearers import Kind, mint
 from namely_link.model import ApiKey, Subdomain, Token, timestamp
-from namely_link.access import SCOPES
 from namely_link.probe import ME, PEOPLE, SITE, Answer, Failure, Questions, Reply
 from namely_link.registry import DynamoDbRegistry
 from templates import create_table
@@ -72,7 +73,9 @@ class FakeNamely:
 
     def get(self, site: Subdomain, path: str, token: Token | None, _end: float) -> Reply:
         return self.wire.ask(
-            f"{site} {path.rpartition('/')[2]}", lambda: self._answer(site, path, token), _NAMELY_FAILS
+            f"{site} {path.rpartition('/')[2]}",
+            lambda: self._answer(site, path, token),
+            _NAMELY_FAILS,
         )
 
     def _answer(self, site: Subdomain, path: str, token: Token | None) -> Reply:
@@ -277,6 +280,7 @@ class House:
             secrets.delete_secret(SecretId=secret["ARN"], ForceDeleteWithoutRecovery=True)
         self.raw["sqs"].delete_queue(QueueUrl=self.queue)
         self.raw["sqs"].create_queue(QueueName="checks")
+        reset_model_data()  # moto keeps every object that it ever made
         self._furnish()
 
     def _furnish(self) -> None:
@@ -356,7 +360,9 @@ def house() -> Iterator[House]:
             patch.object(
                 bootstrap,
                 "questions",
-                lambda _settings: Questions(namely=namely, together=together, negative_control=True),
+                lambda _settings: Questions(
+                    namely=namely, together=together, negative_control=True
+                ),
             )
         )
         stack.enter_context(patch.object(sys, "path", [str(ROOT / "functions" / "hub"), *sys.path]))
@@ -377,5 +383,3 @@ def house() -> Iterator[House]:
                 built.functions[name + twin] = module
         built._furnish()
         yield built
-
-

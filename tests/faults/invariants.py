@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 
-from faults.house import PREFIX, TABLE, profile_of
+from faults.house import PREFIX, profile_of
 
 if TYPE_CHECKING:
     from faults.house import House
@@ -129,7 +129,10 @@ class Inspector:
             for version, stages in described["VersionIdsToStages"].items()
             if "AWSCURRENT" in stages
         ]
-        if account["revision"] > 1 and not set(current) <= self._pinned[account["id"]]:
+        if account["revision"] == 1:
+            # What a first link that died has left stays current until the sweep.
+            self._pinned[account["id"]] |= set(current)
+        if not set(current) <= self._pinned[account["id"]]:
             self.broken("I6", "a version that was never committed is AWSCURRENT")
 
     def _one_of_each_pair(self, accounts: list[dict[str, Any]]) -> None:
@@ -272,5 +275,3 @@ def _tells(kinds: list[str], actions: list[str]) -> bool:
         while isinstance(wanted, tuple) and left and left[0] in allowed[1:]:
             left.pop(0)
     return not left
-
-

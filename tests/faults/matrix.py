@@ -161,4 +161,3 @@ class Player:
         self._go.acquire()
         for name, value in kept.items():
             setattr(BaseRouter, name, value)
-

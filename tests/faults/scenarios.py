@@ -187,9 +187,7 @@ def suspended(house: House) -> None:
 
 
 SCENARIOS: Final = (
-    Scenario(
-        name="link by a session", prepare=with_session, once=request("hub/link-by-session")
-    ),
+    Scenario(name="link by a session", prepare=with_session, once=request("hub/link-by-session")),
     Scenario(name="link by a key", once=request("hub/link")),
     Scenario(name="link, refused", once=request("hub/link", TOKEN=BAD), ends=""),
     Scenario(
@@ -204,9 +202,7 @@ SCENARIOS: Final = (
         once=request("hub/link-by-session", TOKEN=B),
         token=B,
     ),
-    Scenario(
-        name="re-link by a key", prepare=linked, once=request("hub/link", TOKEN=B), token=B
-    ),
+    Scenario(name="re-link by a key", prepare=linked, once=request("hub/link", TOKEN=B), token=B),
     Scenario(name="re-link, refused", prepare=linked, once=request("hub/link", TOKEN=BAD)),
     Scenario(
         name="re-link after one that died",
@@ -227,7 +223,9 @@ SCENARIOS: Final = (
     Scenario(name="rename", prepare=linked, once=request("api/rename")),
     Scenario(name="ask for a check", prepare=linked, once=request("api/check")),
     Scenario(name="park", prepare=down, once=request("hub/link-by-session"), after=up),
-    Scenario(name="link what is parked", prepare=parked, once=request("hub/link", TOKEN=B), token=B),
+    Scenario(
+        name="link what is parked", prepare=parked, once=request("hub/link", TOKEN=B), token=B
+    ),
     Scenario(name="check: a parked link finishes", prepare=parked_and_due, once=checks),
     Scenario(
         name="check: a parked link is refused",
@@ -236,7 +234,9 @@ SCENARIOS: Final = (
         ends="",
     ),
     Scenario(name="check: fine", prepare=check_due, once=checks),
-    Scenario(name="check: refused once", prepare=lambda house: refused(house, times=0), once=checks),
+    Scenario(
+        name="check: refused once", prepare=lambda house: refused(house, times=0), once=checks
+    ),
     Scenario(
         name="check: refused again",
         prepare=lambda house: refused(house, times=1),
@@ -245,17 +245,11 @@ SCENARIOS: Final = (
     ),
     Scenario(name="check: recovered", prepare=recovering, once=checks),
     Scenario(name="check: sees more", prepare=salary, once=checks),
-    Scenario(
-        name="sweep: a first link that died", prepare=first_link_died, once=sweep, ends=""
-    ),
+    Scenario(name="sweep: a first link that died", prepare=first_link_died, once=sweep, ends=""),
     Scenario(name="sweep: a re-link that died", prepare=relink_died, once=sweep),
     Scenario(name="sweep: promote", prepare=relink_unpromoted, once=sweep, token=B),
-    Scenario(
-        name="sweep: delete a secret", prepare=unlink_died, once=sweep, ends="unlinked"
-    ),
-    Scenario(
-        name="sweep: undo a parked link", prepare=rejected_later, once=sweep, ends=""
-    ),
+    Scenario(name="sweep: delete a secret", prepare=unlink_died, once=sweep, ends="unlinked"),
+    Scenario(name="sweep: undo a parked link", prepare=rejected_later, once=sweep, ends=""),
     Scenario(
         name="sweep: hand over checks",
         prepare=lambda house: (linked(house), house.later(86401)),
@@ -264,12 +258,22 @@ SCENARIOS: Final = (
     Scenario(name="publish", prepare=two_changes, once=publish, token=B),
     Scenario(name="intake: link", pause=60, once=event("intake/link-requested")),
     Scenario(
-        name="intake: re-link", prepare=linked, pause=60, once=event("intake/link-requested", TOKEN=B), token=B
+        name="intake: re-link",
+        prepare=linked,
+        pause=60,
+        once=event("intake/link-requested", TOKEN=B),
+        token=B,
     ),
-    Scenario(name="intake: a plain token", pause=60, once=event("intake/link-requested-plain"), ends=""),
+    Scenario(
+        name="intake: a plain token", pause=60, once=event("intake/link-requested-plain"), ends=""
+    ),
     Scenario(name="intake: check", prepare=linked, pause=60, once=event("intake/check-requested")),
     Scenario(
-        name="intake: unlink", prepare=linked, pause=60, once=event("intake/unlink-requested"), ends="unlinked"
+        name="intake: unlink",
+        prepare=linked,
+        pause=60,
+        once=event("intake/unlink-requested"),
+        ends="unlinked",
     ),
 )
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from namely_link.probe import Reply
 
 
-class Killed(BaseException):  # noqa: N818 - no error: the process is gone, and no handler runs
+class Killed(BaseException):
     """The process ends here."""
 
 

@@ -152,15 +152,14 @@ def _link(command: LinkCommand, ports: Ports) -> LinkedAccount | Parked | Tried:
             credential, site, deadline, lambda: _begin(command, permit, attempt, ports)
         )
     if account.secret and account.secret.version_id == attempt.id:
-        ports.registry.abandon(account, attempt_id=attempt.id, secret_written=True)
+        ports.registry.abandon(account, attempt_id=attempt.id, secret_written=account.unpromoted)
         return LinkedAccount(replace(account, attempt=None), again=False)
     if isinstance(verdict, Accepted):
         return _store(command, permit, account, attempt, verdict.receipt, ports)
     if not account.linked_at and _may_park(verdict, permit, ports):
         return _park(command, permit, account, attempt, verdict, ports)
-    fresh = not account.revision and account.created_at == attempt.at
     with contextlib.suppress(StorageError):  # the lease ends the attempt as well
-        ports.registry.abandon(account, attempt_id=attempt.id, secret_written=not fresh)
+        ports.registry.abandon(account, attempt_id=attempt.id, secret_written=account.unpromoted)
     raise _problem(verdict, credential, permit)
 
 
@@ -332,7 +331,7 @@ def _commit(
         after = replace(
             after,
             secret=version,
-            unpromoted=account.secret is not None,
+            unpromoted=account.secret is not None or account.unpromoted,
             token_hint=command.credential.token.hint,
         )
         committed = _commit_row(command, permit, account, attempt, after, what, ports)
@@ -340,11 +339,10 @@ def _commit(
         with contextlib.suppress(StorageError):  # the lease ends the attempt as well
             ports.registry.abandon(account, attempt_id=attempt.id, secret_written=True)
         raise
-    if account.secret:
+    if account.secret and not account.unpromoted:
         # Not fatal: readers pin the version, and the row is due until it is promoted.
         with contextlib.suppress(StorageError):
-            previous = None if account.unpromoted else account.secret
-            ports.vault.promote(version, previous=previous)
+            ports.vault.promote(version, previous=account.secret)
             ports.registry.promoted(committed)
     return committed
 

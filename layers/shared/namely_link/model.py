@@ -204,6 +204,8 @@ class Attempt:
 class Account:
     """A linked account: owner and site. Times are RFC 3339 strings, empty where not yet known.
 
+    `unpromoted` means that the labels at its secret are not all what the row says.
+
     The last five are what checks remember: until when a parked link waits, why a parked link is
     to be undone, since when Namely refuses the token without a confirmation yet, how many probes in
     a row gave no verdict, and of how many days before its end the expiry was told last.

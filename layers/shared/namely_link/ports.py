@@ -36,7 +36,7 @@ class Vault(Protocol):
     def put_candidate(self, *, name: str, credential: Credential, attempt_id: str) -> SecretVersion:
         """Add a version that does not serve yet."""
 
-    def promote(self, version: SecretVersion, *, previous: SecretVersion | None = None) -> None:
+    def promote(self, version: SecretVersion, *, previous: SecretVersion) -> None:
         """Make a committed candidate the current version."""
 
 

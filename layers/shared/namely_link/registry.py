@@ -383,13 +383,15 @@ class DynamoDbRegistry:
         running = account.attempt and not account.attempt.over(now)
         if running or not self.take(account, attempt=attempt, now=now):
             raise Problem(Reason.CONFLICT, retry_after=2)
-        return replace(account, attempt=attempt)
+        untidy = account.unpromoted or account.attempt is not None
+        return replace(account, attempt=attempt, unpromoted=untidy)
 
     def abandon(self, account: Account, *, attempt_id: str, secret_written: bool) -> None:
         """End an attempt that will not commit; another attempt that has taken over is left alone.
 
         A pending row goes with its pair, unless a secret may hang on it: then it is released, for
-        the next attempt to adopt. A linked account serves on as before.
+        the next attempt to adopt. A linked account serves on as before; the version that may have
+        been written to its secret is left to the sweep.
 
         Raises:
             StorageError: the attempt is over once its lease is.
@@ -398,13 +400,15 @@ class DynamoDbRegistry:
         key = _account_key(account.id)
         try:
             if account.revision:
+                untidy = secret_written or account.unpromoted
+                soon = account.attempt.at if untidy and account.attempt else account.next_check_at
                 with _translated("UpdateItem"):
                     self.client.update_item(
                         TableName=self.table,
                         Key=key,
-                        UpdateExpression="SET due_at = :due REMOVE attempt",
+                        UpdateExpression="SET due_at = :due, unpromoted = :untidy REMOVE attempt",
                         ConditionExpression="attempt.id = :mine",
-                        ExpressionAttributeValues=mine | _item({":due": account.next_check_at}),
+                        ExpressionAttributeValues=mine | _item({":due": soon, ":untidy": untidy}),
                     )
             elif secret_written:
                 with _translated("UpdateItem"):
@@ -652,6 +656,8 @@ class DynamoDbRegistry:
     def take(self, account: Account, *, attempt: Attempt, now: datetime) -> bool:
         """Start an attempt in place of none, or of one that is over; False where it has changed.
 
+        What the one before may have left at the secret, the sweep tidies up.
+
         Raises:
             StorageError: it may have been taken over; its lease ends.
         """
@@ -667,12 +673,13 @@ class DynamoDbRegistry:
                 self.client.update_item(
                     TableName=self.table,
                     Key=_account_key(account.id),
-                    UpdateExpression="SET attempt = :attempt, due_at = :due, due_shard = :shard",
+                    UpdateExpression="SET attempt = :attempt, due_at = :due, due_shard = :shard"
+                    + (", unpromoted = :untidy" if before else ""),
                     ConditionExpression=same,
                     ExpressionAttributeValues=_item(
                         values
                         | {":revision": account.revision}
-                        | ({":before": asdict(before)} if before else {})
+                        | ({":before": asdict(before), ":untidy": True} if before else {})
                     ),
                 )
         except _ConditionError:

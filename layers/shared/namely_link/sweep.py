@@ -56,11 +56,8 @@ class Registry(Protocol):
 class Vault(Protocol):
     """Where tokens rest; none of this reads one. Every method raises StorageError."""
 
-    def promote(self, version: SecretVersion, *, previous: SecretVersion | None = None) -> None:
-        """Make a committed candidate the current version."""
-
-    def withdraw(self, secret_id: str, attempt_id: str) -> None:
-        """Take the label from the version of an attempt that is over."""
+    def tidy(self, version: SecretVersion) -> None:
+        """Make the committed version the current one, and take the labels of attempts away."""
 
     def delete(self, name: str, *, recovery_days: int | None) -> None:
         """Schedule a secret for deletion, or delete it at once."""
@@ -126,17 +123,16 @@ class Sweeper:
         if account.status is Status.PENDING and (not account.parked_until or account.undo_reason):
             return self._undo(account, now)
         if attempt:
-            self.vault.withdraw(account.secret_name, attempt.id)
             self.registry.abandon(account, attempt_id=attempt.id, secret_written=True)
             return "abandoned"
-        if account.unpromoted and account.secret:
-            self.vault.promote(account.secret)
-            self.registry.promoted(account)
-            return "promoted"
         if account.status is Status.UNLINKED:
             self.vault.delete(account.secret_name, recovery_days=self.recovery_days)
             self.registry.settled(account)
             return "deleted"
+        if account.unpromoted and account.secret:
+            self.vault.tidy(account.secret)
+            self.registry.promoted(account)
+            return "promoted"
         if account.status is Status.SUSPENDED:
             self.registry.settled(account)
             return "settled"

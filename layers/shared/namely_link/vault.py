@@ -77,49 +77,52 @@ class SecretsManagerVault:
             raise _translated("PutSecretValue", error) from None
         return SecretVersion(put["ARN"], put["VersionId"])
 
-    def promote(self, version: SecretVersion, *, previous: SecretVersion | None = None) -> None:
+    def promote(self, version: SecretVersion, *, previous: SecretVersion) -> None:
         """Make a committed candidate the current version; doing it again changes nothing.
 
-        Without `previous`, Secrets Manager is asked which version is current.
+        Raises:
+            StorageError: readers are not affected, they pin the version.
+        """
+        if previous.version_id != version.version_id:
+            self._move("AWSCURRENT", version.arn, previous.version_id, to=version.version_id)
+        # Now that AWSCURRENT keeps it; a secret may have twenty labels only.
+        self._move(CANDIDATE + version.version_id, version.arn, version.version_id)
+
+    def tidy(self, version: SecretVersion) -> None:
+        """Make the committed version the current one, and take the labels of all attempts away.
+
+        Asks Secrets Manager which labels there are; a version without one it removes in time.
 
         Raises:
             StorageError: readers are not affected, they pin the version.
         """
         try:
-            current = previous.version_id if previous else self._current(version.arn)
-            if current != version.version_id:
-                self.client.update_secret_version_stage(
-                    SecretId=version.arn,
-                    VersionStage="AWSCURRENT",
-                    MoveToVersionId=version.version_id,
-                    RemoveFromVersionId=current,
-                )
+            stages = self.client.describe_secret(SecretId=version.arn)["VersionIdsToStages"]
         except (ClientError, BotoCoreError) as error:
-            raise _translated("UpdateSecretVersionStage", error) from None
-        # Now that AWSCURRENT keeps it; a secret may have twenty labels only.
-        self.withdraw(version.arn, version.version_id)
+            raise _translated("DescribeSecret", error) from None
+        current = next(one for one, labels in stages.items() if "AWSCURRENT" in labels)
+        if current != version.version_id:
+            self._move("AWSCURRENT", version.arn, current, to=version.version_id)
+        for one, labels in stages.items():
+            for label in labels:
+                if label.startswith(CANDIDATE):
+                    self._move(label, version.arn, one)
 
-    def _current(self, arn: str) -> str:
-        stages = self.client.describe_secret(SecretId=arn)["VersionIdsToStages"]
-        return next(version for version, labels in stages.items() if "AWSCURRENT" in labels)
-
-    def withdraw(self, secret_id: str, attempt_id: str) -> None:
-        """Take the label from an attempt's version; without one Secrets Manager removes it.
+    def _move(self, label: str, arn: str, holder: str, *, to: str = "") -> None:
+        """Move a label from the version that has it, or take it away; again is fine.
 
         Raises:
-            StorageError: the label may still be there.
+            StorageError: the label may be at either.
         """
+        target = {"MoveToVersionId": to} if to else {}
         try:
             self.client.update_secret_version_stage(
-                SecretId=secret_id,
-                VersionStage=CANDIDATE + attempt_id,
-                RemoveFromVersionId=attempt_id,
+                SecretId=arn, VersionStage=label, RemoveFromVersionId=holder, **target
             )
-        except (
-            self.client.exceptions.ResourceNotFoundException,
-            self.client.exceptions.InvalidParameterException,
-        ):
-            return  # there is no such version, or it has no such label
+        except self.client.exceptions.InvalidParameterException as error:
+            if to:
+                raise _translated("UpdateSecretVersionStage", error) from None
+            # There is no such version, or it has no such label.
         except (ClientError, BotoCoreError) as error:
             raise _translated("UpdateSecretVersionStage", error) from None
 
