@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from namely_link.model import Event, LedgerEntry, Status, new_id, timestamp
+from namely_link.model import Deletion, Event, LedgerEntry, Status, new_id, timestamp
 from namely_link.problems import Problem, Reason, StorageError
 
 if TYPE_CHECKING:
@@ -32,15 +32,20 @@ class Registry(Protocol):
     ) -> Account:
         """Commit a change; raises ConflictError where the account has changed since."""
 
-    def settled(self, account: Account) -> None:
-        """Note that nothing is left to do."""
+    def deletion_scheduled(
+        self, account: Account, *, deletion: Deletion, entry: LedgerEntry
+    ) -> Account:
+        """Complete the receipt of an unlinking, once; returns the account as it stands."""
 
 
 class Vault(Protocol):
     """Where tokens rest."""
 
-    def delete(self, name: str, *, recovery_days: int | None) -> None:
-        """Schedule a secret for deletion; again is fine; raises StorageError."""
+    def delete(self, name: str, *, recovery_days: int | None) -> datetime | None:
+        """Schedule a secret for deletion, and return until when it can be recovered.
+
+        Again is fine, and returns None; raises StorageError.
+        """
 
     def restore(self, name: str) -> None:
         """Take a deletion back; raises StorageError."""
@@ -91,7 +96,8 @@ class Manager:
     def unlink(self, account: Account) -> Account:
         """Unlink an account and schedule its secret for deletion; again finishes what was left.
 
-        The row comes first: should the deletion fail, the row still names the secret.
+        The row comes first: should the deletion fail, the row still names the secret. What the
+        request can't confirm of the receipt the sweep does, which may ask Secrets Manager.
         """
         if account.status is not Status.UNLINKED:
             now = self.now()
@@ -101,11 +107,30 @@ class Manager:
                 status_reasons=(),
                 next_check_at="",
                 recoverable_until=timestamp(now + timedelta(days=self.recovery_days)),
+                deletion=Deletion(
+                    requested_at=timestamp(now),
+                    requested_by=self.actor.name,
+                    request_id=self.request_id,
+                    secret_arn=account.secret.arn if account.secret else "",
+                ),
             )
             account = self._change(account, gone, "Account Unlinked", "unlinked")
+        if account.deletion is None or account.deletion.scheduled_at:
+            return account
         with contextlib.suppress(StorageError):  # the row stays due, and asking again finishes it
-            self.vault.delete(account.secret_name, recovery_days=self.recovery_days)
-            self.registry.settled(account)
+            final = self.vault.delete(account.secret_name, recovery_days=self.recovery_days)
+            if final:
+                now = self.now()
+                return self.registry.deletion_scheduled(
+                    account,
+                    deletion=account.deletion.confirmed(at=now, final=final),
+                    entry=LedgerEntry(
+                        at=timestamp(now),
+                        action="deletion_scheduled",
+                        actor=self.actor,
+                        request_id=self.request_id,
+                    ),
+                )
         return account
 
     def restore(self, account: Account) -> Account:
@@ -114,18 +139,26 @@ class Manager:
         The secret comes first: an account that says `active` has one.
 
         Raises:
-            Problem: conflict, when it is too late or the pair was linked anew.
+            Problem: conflict, when it is too late, too early (the deletion is under way) or the
+                account was never linked.
+            ConflictError: the pair was linked anew.
         """
         if account.status is not Status.UNLINKED:
             return account
         now = self.now()
         if account.recoverable_until <= timestamp(now):
             raise Problem(Reason.CONFLICT, detail="The secret can't be recovered any more.")
+        if not account.linked_at:
+            raise Problem(Reason.CONFLICT, detail="The token of this account was never verified.")
+        if account.deletion and not account.deletion.scheduled_at:
+            # A deletion that comes after the restoring would leave an active account without one.
+            raise Problem(Reason.CONFLICT, retry_after=60)
         self.vault.restore(account.secret_name)
         back = replace(
             account,
             status=Status.ACTIVE,
             recoverable_until="",
+            deletion=None,
             next_check_at=timestamp(now + _RETRY),
         )
         return self._change(account, back, "Account Linked", "restored")

@@ -12,17 +12,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 from uuid import uuid4
 
-from namely_link.model import Attempt, Status, moment, timestamp
+from namely_link.model import Actor, Attempt, LedgerEntry, Status, moment, timestamp
 from namely_link.problems import ConflictError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from namely_link.model import Account, Due, SecretVersion
+    from namely_link.model import Account, Deletion, Due, SecretVersion
 
 CHECK_WITHIN: Final = timedelta(minutes=15)
 """After which a check that was handed to the queue and never made is handed over once more."""
+
+
+_SWEEP: Final = Actor(kind="sweep", name="sweep")
 
 
 class Registry(Protocol):
@@ -52,6 +55,11 @@ class Registry(Protocol):
     def settled(self, account: Account) -> None:
         """Note that nothing is left to do."""
 
+    def deletion_scheduled(
+        self, account: Account, *, deletion: Deletion, entry: LedgerEntry
+    ) -> Account:
+        """Complete the receipt of an unlinking, once."""
+
 
 class Vault(Protocol):
     """Where tokens rest; none of this reads one. Every method raises StorageError."""
@@ -62,8 +70,11 @@ class Vault(Protocol):
     def withdraw(self, secret_id: str, attempt_id: str) -> None:
         """Take the label from the version of an attempt that is over."""
 
-    def delete(self, name: str, *, recovery_days: int | None) -> None:
-        """Schedule a secret for deletion, or delete it at once."""
+    def delete(self, name: str, *, recovery_days: int | None) -> datetime | None:
+        """Schedule a secret for deletion, or delete it at once; None where it was already."""
+
+    def deletion_date(self, name: str) -> datetime | None:
+        """Return until when a scheduled secret can be recovered; None where it is gone."""
 
 
 class Checks(Protocol):
@@ -134,15 +145,34 @@ class Sweeper:
             self.registry.promoted(account)
             return "promoted"
         if account.status is Status.UNLINKED:
-            self.vault.delete(account.secret_name, recovery_days=self.recovery_days)
-            self.registry.settled(account)
-            return "deleted"
+            return self._delete(account, now)
         if account.status is Status.SUSPENDED:
             self.registry.settled(account)
             return "settled"
         self.checks.put(account.id)
         self.registry.snooze(account, until=now + CHECK_WITHIN)
         return "queued"
+
+    def _delete(self, account: Account, now: datetime) -> str:
+        """Schedule the deletion that the unlinking did not, and complete its receipt."""
+        receipt = account.deletion
+        if receipt is None or receipt.scheduled_at:
+            self.registry.settled(account)
+            return "settled"
+        final = self.vault.delete(account.secret_name, recovery_days=self.recovery_days)
+        # None where an earlier deletion was not noted: Secrets Manager knows, or it is gone.
+        final = final or self.vault.deletion_date(account.secret_name) or now
+        self.registry.deletion_scheduled(
+            account,
+            deletion=receipt.confirmed(at=now, final=final),
+            entry=LedgerEntry(
+                at=timestamp(now),
+                action="deletion_scheduled",
+                actor=_SWEEP,
+                request_id=receipt.request_id,
+            ),
+        )
+        return "deleted"
 
     def _undo(self, account: Account, now: datetime) -> str:
         """Delete the secret of a link that never came about, then its row: never the reverse."""
