@@ -13,6 +13,7 @@ from namely_link.model import (
     Account,
     AccountWarning,
     Attempt,
+    Deletion,
     Owner,
     Status,
     timestamp,
@@ -476,9 +477,190 @@ def test_a_secret_that_was_not_deleted_is(world: World) -> None:
         world.manager().unlink(account)
         world.later(minutes=1)
         assert world.sweep() == {"faults": 1}
+    world.later(seconds=LEASE.seconds)
     assert world.sweep() == {"deleted": 1}
+    assert receipts(world, account)[0] == ("deletion_scheduled", "sweep", "r3")
     assert "DeletedDate" in world.secrets.describe_secret(SecretId=account.secret_name)
     assert world.sweep() == {}
+
+
+def receipts(world: World, account: Account) -> list[tuple[str, str, str]]:
+    """Who did what for which request, newest first."""
+    entries = world.registry.ledger(account.id)
+    return [(one.action, one.actor.name, one.request_id) for one in entries]
+
+
+def test_unlinking_leaves_a_receipt(world: World) -> None:
+    account = world.linked()
+    gone = world.manager().unlink(account)
+    assert world.read(gone) == gone
+    assert account.secret
+    described = world.secrets.describe_secret(SecretId=account.secret_name)
+    assert gone.deletion == Deletion(
+        requested_at=timestamp(START),
+        requested_by="backend",
+        request_id="r3",
+        secret_arn=account.secret.arn,
+        scheduled_at=timestamp(START),
+        final_at=timestamp(described["DeletedDate"]),
+    )
+    assert receipts(world, account) == [
+        ("deletion_scheduled", "backend", "r3"),
+        ("unlinked", "backend", "r3"),
+        ("linked", "backend", "r1"),
+    ]
+    world.later(minutes=1)
+    assert world.sweep() == {}
+
+
+def test_asking_twice_for_an_unlinking_leaves_one_receipt(world: World) -> None:
+    account = world.linked()
+    gone = world.manager().unlink(account)
+    world.later(minutes=1)
+    other = replace(world.manager(), request_id="r4")
+    assert other.unlink(world.read(gone)) == gone
+    assert other.unlink(replace(gone, deletion=unconfirmed(gone))).deletion is not None
+    assert world.read(gone) == gone
+    assert world.actions(gone) == ["deletion_scheduled", "unlinked", "linked"]
+
+
+def unconfirmed(account: Account) -> Deletion:
+    assert account.deletion
+    return replace(account.deletion, scheduled_at="", final_at="")
+
+
+def test_two_that_confirm_a_deletion_at_once_write_one_entry(world: World) -> None:
+    gone = world.manager().unlink(world.linked())
+    late = replace(gone, deletion=unconfirmed(gone))
+    entry = world.registry.ledger(gone.id)[0]
+    receipt = unconfirmed(gone).confirmed(at=START, final=START)
+    confirmed = world.registry.deletion_scheduled(
+        late, attempt_id="slow", deletion=receipt, entry=entry
+    )
+    assert confirmed == gone
+    assert world.actions(gone) == ["deletion_scheduled", "unlinked", "linked"]
+
+
+def test_the_event_of_an_unlinking_has_the_receipt_as_it_was_then(world: World) -> None:
+    account = world.linked()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SecretsManagerVault, "delete", lambda *_args, **_options: None)
+        world.manager().unlink(account)
+    before = next(row for row in world.rows() if row["sk"]["S"] == "ACCOUNT")
+    ((kind, detail),) = published({"NewImage": before})
+    assert kind == "Account Unlinked"
+    assert detail["account"]["deletion"]["request_id"] == "r3"
+    assert detail["account"]["deletion"]["scheduled_at"] is None
+    world.later(minutes=1)
+    world.sweep()
+    after = next(row for row in world.rows() if row["sk"]["S"] == "ACCOUNT")
+    assert after["deletion"] != before["deletion"]
+    assert published({"NewImage": after, "OldImage": before}) == []
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_deletion_that_was_not_noted_is_confirmed_by_the_sweep(world: World, gone: bool) -> None:
+    """The request died between Secrets Manager and the row; or the secret went another way."""
+    account = world.linked()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DynamoDbRegistry, "deletion_scheduled", lambda *_args, **_options: account)
+        world.manager().unlink(account)
+    assert unconfirmed(world.read(account)) == world.read(account).deletion
+    assert world.manager().unlink(world.read(account)) == world.read(account)
+    date = world.secrets.describe_secret(SecretId=account.secret_name)["DeletedDate"]
+    if gone:
+        world.secrets.delete_secret(SecretId=account.secret_name, ForceDeleteWithoutRecovery=True)
+    world.later(minutes=1)
+    assert world.sweep() == {"deleted": 1}
+    receipt = world.read(account).deletion
+    assert receipt
+    assert receipt.final_at == timestamp(world.now if gone else date)
+    assert receipts(world, account)[0] == ("deletion_scheduled", "sweep", "r3")
+    assert world.sweep() == {}
+
+
+def test_confirming_a_deletion_takes_no_pair_of_an_account_linked_since(world: World) -> None:
+    account = world.linked()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SecretsManagerVault, "delete", lambda *_args, **_options: None)
+        world.manager().unlink(account)
+    anew = world.linked()
+    world.later(minutes=1)
+    assert world.sweep() == {"deleted": 1}
+    assert world.link().account.id == anew.id
+
+
+def test_a_restoring_that_fails_leaves_the_deletion_to_the_sweep(world: World) -> None:
+    gone = world.manager().unlink(world.linked())
+    anew = world.linked()
+    with pytest.raises(ConflictError):
+        world.manager().restore(gone)
+    secret = world.secrets.describe_secret(SecretId=gone.secret_name)
+    assert "DeletedDate" not in secret
+    assert world.sweep() == {"deleted": 1}
+    assert "DeletedDate" in world.secrets.describe_secret(SecretId=gone.secret_name)
+    assert world.read(anew) == anew
+
+
+@pytest.mark.parametrize("method", ["restore", "delete"])
+def test_whoever_is_at_work_on_a_secret_is_alone(world: World, method: str) -> None:
+    """Otherwise a late deletion could meet an account that is active again."""
+    account = world.linked()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SecretsManagerVault, method, failing)
+        gone = world.manager().unlink(account)
+        if method == "restore":
+            with pytest.raises(StorageError):
+                world.manager().restore(gone)
+    busy = world.read(account)
+    with pytest.raises(Problem, match="conflict"):
+        world.manager().restore(busy)
+    assert world.manager().unlink(busy) == busy
+    world.later(seconds=LEASE.seconds)
+    assert world.manager().restore(world.read(account)).status is Status.ACTIVE
+
+
+def test_of_two_restorings_one_is_faster(world: World) -> None:
+    gone = world.manager().unlink(world.linked())
+    world.manager().restore(gone)
+    with pytest.raises(Problem, match="conflict"):
+        world.manager().restore(gone)
+
+
+def test_an_account_without_a_receipt_is_not_deleted(world: World) -> None:
+    gone = replace(world.linked(), status=Status.UNLINKED)
+    world.registry.change(gone, events=(), entry=None, due_at=timestamp(world.now))
+    assert world.sweep() == {"running": 1}
+
+
+def test_restoring_takes_the_receipt_back(world: World) -> None:
+    manager = world.manager()
+    gone = manager.unlink(world.linked())
+    back = manager.restore(gone)
+    assert (back.deletion, world.read(back).deletion) == (None, None)
+    again = manager.unlink(back)
+    assert again.deletion
+    assert world.actions(back).count("deletion_scheduled") == 2
+
+
+def test_what_is_still_to_be_deleted_is_not_restored_yet(world: World) -> None:
+    manager = world.manager()
+    account = world.linked()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SecretsManagerVault, "delete", lambda *_args, **_options: None)
+        gone = manager.unlink(account)
+    with pytest.raises(Problem, match="conflict"):
+        manager.restore(gone)
+    world.later(minutes=1)
+    world.sweep()
+    assert manager.restore(world.read(gone)).status is Status.ACTIVE
+
+
+def test_a_token_that_was_never_verified_is_not_restored(world: World) -> None:
+    manager = world.manager()
+    gone = manager.unlink(park(world))
+    with pytest.raises(Problem, match="never verified"):
+        manager.restore(gone)
 
 
 def test_an_account_that_has_gone_meanwhile_is_nothing_to_do(world: World) -> None:

@@ -202,6 +202,16 @@ def test_a_plain_token_is_refused_and_not_repeated(desk: Desk) -> None:
     assert GOOD not in json.dumps(desk.world.rows())
 
 
+def test_a_plain_token_becomes_no_dead_letter(desk: Desk, monkeypatch) -> None:
+    def fail(*_args: object) -> None:
+        raise StorageError
+
+    monkeypatch.setattr(DynamoDbRegistry, "notice", fail)
+    assert desk.handle("Link Requested", {"token": GOOD}) == "refused: invalid_request"
+    with pytest.raises(StorageError):
+        desk.handle("Link Requested", {"owner_id": "o1"})
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -227,11 +227,11 @@ def test_a_row_on_which_a_secret_may_hang_is_released_for_the_next(registry) -> 
     assert registry.begin(proposal(), attempt=attempt(), now=NOW).id == begun.id
 
 
-def test_a_failed_relink_leaves_the_account_as_it_was(registry) -> None:
+def test_a_failed_relink_leaves_the_account_as_it_was_and_its_secret_to_the_sweep(registry) -> None:
     done = commit(registry, registry.begin(proposal(), attempt=attempt(), now=NOW))
     begun = registry.begin(proposal(), attempt=attempt(), now=NOW)
     registry.abandon(begun, attempt_id=begun.attempt.id, secret_written=True)
-    assert registry.account(done.id) == done
+    assert registry.account(done.id) == replace(done, unpromoted=True)
 
 
 def test_who_lost_the_lease_abandons_nothing(registry) -> None:

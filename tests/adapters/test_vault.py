@@ -2,6 +2,7 @@
 
 import json
 import traceback
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import boto3
@@ -85,11 +86,28 @@ def test_a_deleted_secret_can_be_recovered_for_as_long_as_asked(client, vault) -
     assert (described["DeletedDate"] - described["CreatedDate"]).days in {6, 7}
 
 
+def test_deleting_tells_until_when_it_can_be_recovered(client, vault) -> None:
+    create(vault)
+    final = vault.delete(NAME, recovery_days=7)
+    assert final
+    assert timedelta(days=6, hours=23) < final - datetime.now(UTC) <= timedelta(days=7)
+    told = vault.deletion_date(NAME)
+    assert told
+    assert abs(told - final) < timedelta(seconds=2)
+
+
 def test_deleting_again_or_what_never_was_is_fine(vault) -> None:
     create(vault)
     vault.delete(NAME, recovery_days=7)
-    vault.delete(NAME, recovery_days=7)
-    vault.delete("stack/namely/never", recovery_days=7)
+    assert vault.delete(NAME, recovery_days=7) is None
+    assert vault.delete("stack/namely/never", recovery_days=7) is None
+    assert vault.deletion_date("stack/namely/never") is None
+
+
+def test_a_secret_whose_deletion_was_refused_has_no_date(vault) -> None:
+    create(vault)
+    with pytest.raises(StorageError, match="refused"):
+        vault.deletion_date(NAME)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +132,7 @@ def test_deleting_again_or_what_never_was_is_fine(vault) -> None:
         ),
         ("describe_secret", lambda vault: vault.tidy(SecretVersion(NAME, "v" * 36))),
         ("get_secret_value", lambda vault: vault.read(SecretVersion(NAME, "v" * 36))),
+        ("describe_secret", lambda vault: vault.deletion_date(NAME)),
         ("restore_secret", lambda vault: vault.restore(NAME)),
         ("delete_secret", lambda vault: vault.delete(NAME, recovery_days=None)),
         ("delete_secret", lambda vault: vault.delete(NAME, recovery_days=7)),

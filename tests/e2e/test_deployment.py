@@ -75,7 +75,8 @@ def test_an_account_lives_from_link_to_unlink(stack) -> None:
         entry["action"]
         for entry in stack.call("GET", f"/v1/accounts/{made['id']}/ledger")[1]["entries"]
     ]
-    assert actions == ["unlinked", "relinked", "linked"]
+    assert actions == ["deletion_scheduled", "unlinked", "relinked", "linked"]
+    assert gone["deletion"]["final_at"]
 
 
 def test_a_person_with_a_session_links_once(stack) -> None:

@@ -1,4 +1,4 @@
-"""The product, broken on purpose in one place: each must be noticed, or the matrix proves nothing."""
+"""The product, broken on purpose in one place: unless that is noticed, the rest proves nothing."""
 
 from __future__ import annotations
 

@@ -265,7 +265,7 @@ class Inspector:
 
 
 def _tells(kinds: list[str], actions: list[str]) -> bool:
-    """Whether the events are those of the actions, in order; one check may notice several things."""
+    """Whether the events are those of the actions, in order; a check may notice several things."""
     left = list(kinds)
     for action in actions:
         wanted = _EVENT_OF[action]

@@ -65,7 +65,7 @@ def play(house: House, scenario: Scenario, run: Run) -> tuple[str, ...]:
 
 
 def interleaved(house: House, pair: Pair) -> Iterator[Case]:
-    """Play a pair in every order with at most two switches: one starts, two cuts in, one goes on."""
+    """Play a pair in every order in which one starts, two cuts in, and one goes on."""
     alone = Run()
     house.empty()
     pair.prepare(house)

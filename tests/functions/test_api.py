@@ -177,6 +177,10 @@ def test_unlinking_schedules_the_secret_for_deletion(house, linked) -> None:
     gone = house.invoke("api/unlink")["json"]
     assert (gone["status"], gone["next_check_at"]) == ("unlinked", None)
     assert moment(gone["recoverable_until"]) > bootstrap.now() + timedelta(days=29)
+    receipt = gone["deletion"]
+    assert (receipt["requested_by"], receipt["secret_arn"]) == ("backend", linked["secret"]["arn"])
+    assert moment(receipt["final_at"]) > bootstrap.now() + timedelta(days=29)
+    assert linked["deletion"] is None
     secrets = boto3.client("secretsmanager")
     assert "DeletedDate" in secrets.describe_secret(SecretId=linked["secret"]["arn"])
 
@@ -197,7 +201,11 @@ def test_unlinking_again_finishes_what_was_left(house, linked) -> None:
         first = house.invoke("api/unlink")
     secrets = boto3.client("secretsmanager")
     assert "DeletedDate" not in secrets.describe_secret(SecretId=linked["secret"]["arn"])
-    assert house.invoke("api/unlink")["json"] == first["json"]
+    assert first["json"]["deletion"]["scheduled_at"] is None
+    again = house.invoke("api/unlink")["json"]
+    assert again["deletion"]["scheduled_at"]
+    assert again | {"deletion": None} == first["json"] | {"deletion": None}
+    assert house.invoke("api/unlink")["json"] == again
     assert "DeletedDate" in secrets.describe_secret(SecretId=linked["secret"]["arn"])
 
 

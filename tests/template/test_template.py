@@ -106,6 +106,14 @@ def test_every_trigger_that_delivers_again_ends_in_the_dead_letters() -> None:
     assert intake["Events"]["Requests"]["Properties"]["DeadLetterConfig"]["Arn"] == dead
 
 
+def test_who_seals_tokens_may_put_requests_only() -> None:
+    policy = RESOURCES["SealerPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    (put,) = [one for one in policy if one["Action"] == "events:PutEvents"]
+    rule = FUNCTIONS["IntakeFunction"]["Properties"]["Events"]["Requests"]["Properties"]
+    allowed = put["Condition"]["ForAllValues:StringEquals"]["events:detail-type"]
+    assert allowed == rule["Pattern"]["detail-type"]
+
+
 def test_a_check_stays_invisible_for_six_time_outs() -> None:
     timeout = TEMPLATE["Globals"]["Function"]["Timeout"]
     assert RESOURCES["CheckQueue"]["Properties"]["VisibilityTimeout"] == 6 * timeout

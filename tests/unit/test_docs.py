@@ -45,6 +45,11 @@ def test_every_parameter_is_documented(name: str) -> None:
     assert f"`{name}`" in OPERATIONS
 
 
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"\$\(output (\w+)\)", OPERATIONS))))
+def test_every_output_that_the_runbook_asks_for_exists(name: str) -> None:
+    assert f"\n  {name}:\n    Description:" in TEMPLATE.partition("\nOutputs:")[2]
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     re.findall(

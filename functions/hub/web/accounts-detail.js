@@ -181,6 +181,7 @@ const ENTRY_ICON = {
   suspended: "pause",
   resumed: "check",
   unlinked: "dash",
+  deletion_scheduled: "dash",
   noticed: "refresh",
   failed: "error",
   rejected: "error",

@@ -2,11 +2,12 @@
 
 Delivery is at least once, so each request names itself: `request_id`, else the event's own id. A
 permanent fault is answered by a `Link Rejected` event and not tried again; a transient one is
-raised, so that the bus tries again.
+raised, so that Lambda tries again, twice within minutes, and then keeps it as a dead letter.
 """
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -14,7 +15,14 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from namely_link.credentials import parse_credential, parse_subdomain
 from namely_link.link import ByOwner, LinkCommand, link
 from namely_link.model import Actor, Event, Owner, Status, timestamp
-from namely_link.problems import ConflictError, NamelyLinkError, Problem, Reason, SealBrokenError
+from namely_link.problems import (
+    ConflictError,
+    NamelyLinkError,
+    Problem,
+    Reason,
+    SealBrokenError,
+    StorageError,
+)
 from namely_link.web import Fields
 
 if TYPE_CHECKING:
@@ -34,7 +42,7 @@ HOW_TO_SEAL: Final = (
 
 
 class TryAgainError(NamelyLinkError):
-    """A transient fault; the bus delivers the event once more."""
+    """A transient fault; Lambda invokes the function with the event once more."""
 
 
 class Seal(Protocol):
@@ -177,7 +185,9 @@ class Intake:
                 "detail": problem.detail,
             },
         )
-        self.registry.notice((event,))
+        # A plain token must not become a dead letter, so for once no event is better than a retry.
+        with contextlib.suppress(*((StorageError,) if "token" in detail else ())):
+            self.registry.notice((event,))
 
 
 def _shown(detail: Mapping[str, Any], name: str) -> str:

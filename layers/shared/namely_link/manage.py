@@ -6,9 +6,10 @@ import contextlib
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, Protocol
+from uuid import uuid4
 
-from namely_link.model import Event, LedgerEntry, Status, new_id, timestamp
-from namely_link.problems import Problem, Reason, StorageError
+from namely_link.model import Attempt, Deletion, Event, LedgerEntry, Status, new_id, timestamp
+from namely_link.problems import ConflictError, Problem, Reason, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,18 +30,30 @@ class Registry(Protocol):
         events: tuple[Event, ...],
         entry: LedgerEntry | None,
         due_at: str | None,
+        attempt_id: str = "",
     ) -> Account:
         """Commit a change; raises ConflictError where the account has changed since."""
 
-    def settled(self, account: Account) -> None:
-        """Note that nothing is left to do."""
+    def take(self, account: Account, *, attempt: Attempt, now: datetime) -> bool:
+        """Start an attempt; False where another was faster."""
+
+    def abandon(self, account: Account, *, attempt_id: str, secret_written: bool) -> None:
+        """End an attempt that will not commit, and leave the secret to the sweep."""
+
+    def deletion_scheduled(
+        self, account: Account, *, attempt_id: str, deletion: Deletion, entry: LedgerEntry
+    ) -> Account:
+        """Complete the receipt of an unlinking; returns the account as it stands."""
 
 
 class Vault(Protocol):
     """Where tokens rest."""
 
-    def delete(self, name: str, *, recovery_days: int | None) -> None:
-        """Schedule a secret for deletion; again is fine; raises StorageError."""
+    def delete(self, name: str, *, recovery_days: int | None) -> datetime | None:
+        """Schedule a secret for deletion, and return until when it can be recovered.
+
+        Again is fine, and returns None; raises StorageError.
+        """
 
     def restore(self, name: str) -> None:
         """Take a deletion back; raises StorageError."""
@@ -89,48 +102,85 @@ class Manager:
         return self._change(account, replace(account, status=to), "Account Updated", action)
 
     def unlink(self, account: Account) -> Account:
-        """Unlink an account and schedule its secret for deletion; again finishes what was left.
+        """Unlink an account and schedule its secret for deletion; already there is fine.
 
-        The row comes first: should the deletion fail, the row still names the secret.
+        The row comes first: should the deletion fail, the row still names the secret. Until it is
+        confirmed nobody else may touch the secret; what the request can't confirm, the sweep does.
         """
-        if account.status is not Status.UNLINKED:
-            now = self.now()
-            gone = replace(
-                account,
-                status=Status.UNLINKED,
-                status_reasons=(),
-                next_check_at="",
-                recoverable_until=timestamp(now + timedelta(days=self.recovery_days)),
-            )
-            account = self._change(account, gone, "Account Unlinked", "unlinked")
-        with contextlib.suppress(StorageError):  # the row stays due, and asking again finishes it
-            self.vault.delete(account.secret_name, recovery_days=self.recovery_days)
-            self.registry.settled(account)
-        return account
+        if account.status is Status.UNLINKED:
+            return account
+        now, mine = self.now(), self._attempt()
+        receipt = Deletion(
+            requested_at=timestamp(now),
+            requested_by=self.actor.name,
+            request_id=self.request_id,
+            secret_arn=account.secret.arn if account.secret else "",
+        )
+        gone = replace(
+            account,
+            status=Status.UNLINKED,
+            status_reasons=(),
+            next_check_at="",
+            recoverable_until=timestamp(now + timedelta(days=self.recovery_days)),
+            deletion=receipt,
+            attempt=mine,
+        )
+        gone = self._change(account, gone, "Account Unlinked", "unlinked")
+        with contextlib.suppress(StorageError):  # the row stays due
+            if final := self.vault.delete(gone.secret_name, recovery_days=self.recovery_days):
+                return self.registry.deletion_scheduled(
+                    gone,
+                    attempt_id=mine.id,
+                    deletion=receipt.confirmed(at=now, final=final),
+                    entry=self._entry("deletion_scheduled"),
+                )
+        return gone
 
     def restore(self, account: Account) -> Account:
         """Undo an unlinking while the secret can be recovered; an account that is linked is fine.
 
-        The secret comes first: an account that says `active` has one.
+        The secret comes first: an account that says `active` has one. Should it stay unlinked after
+        all, the sweep deletes the secret again.
 
         Raises:
-            Problem: conflict, when it is too late or the pair was linked anew.
+            Problem: conflict, when it is too late, too early (the deletion is under way) or the
+                account was never linked.
+            ConflictError: the pair was linked anew.
         """
         if account.status is not Status.UNLINKED:
             return account
-        now = self.now()
+        now, mine = self.now(), self._attempt()
         if account.recoverable_until <= timestamp(now):
             raise Problem(Reason.CONFLICT, detail="The secret can't be recovered any more.")
-        self.vault.restore(account.secret_name)
+        if not account.linked_at:
+            raise Problem(Reason.CONFLICT, detail="The token of this account was never verified.")
+        if account.attempt and not account.attempt.over(now):
+            raise Problem(Reason.CONFLICT, retry_after=60)
+        if not self.registry.take(account, attempt=mine, now=now):
+            raise Problem(Reason.CONFLICT, retry_after=2)
         back = replace(
             account,
             status=Status.ACTIVE,
             recoverable_until="",
+            deletion=None,
+            attempt=None,
             next_check_at=timestamp(now + _RETRY),
         )
-        return self._change(account, back, "Account Linked", "restored")
+        try:
+            self.vault.restore(account.secret_name)
+            return self._change(account, back, "Account Linked", "restored", attempt_id=mine.id)
+        except ConflictError:
+            with contextlib.suppress(StorageError):  # the lease ends the attempt as well
+                taken = replace(account, attempt=mine)
+                self.registry.abandon(taken, attempt_id=mine.id, secret_written=True)
+            raise
 
-    def _change(self, before: Account, after: Account, event: str, action: str) -> Account:
+    def _attempt(self) -> Attempt:
+        return Attempt(id=str(uuid4()), at=timestamp(self.now()))
+
+    def _change(
+        self, before: Account, after: Account, event: str, action: str, *, attempt_id: str = ""
+    ) -> Account:
         now = self.now()
         return self.registry.change(
             after,
@@ -143,8 +193,12 @@ class Manager:
                     correlation_id=self.request_id,
                 ),
             ),
-            entry=LedgerEntry(
-                at=timestamp(now), action=action, actor=self.actor, request_id=self.request_id
-            ),
+            entry=self._entry(action),
             due_at=after.next_check_at or timestamp(now + _RETRY),
+            attempt_id=attempt_id,
+        )
+
+    def _entry(self, action: str) -> LedgerEntry:
+        return LedgerEntry(
+            at=timestamp(self.now()), action=action, actor=self.actor, request_id=self.request_id
         )

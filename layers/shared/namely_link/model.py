@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, Literal, NoReturn
@@ -188,6 +188,26 @@ class SecretVersion:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Deletion:
+    """The receipt of an unlinking: who asked for it, and what Secrets Manager has confirmed.
+
+    Until it has confirmed, `scheduled_at` and `final_at` are empty. From `final_at` on the token
+    can't be recovered by anybody.
+    """
+
+    requested_at: str
+    requested_by: str
+    request_id: str
+    secret_arn: str
+    scheduled_at: str = ""
+    final_at: str = ""
+
+    def confirmed(self, *, at: datetime, final: datetime) -> Deletion:
+        """Return it with what Secrets Manager has confirmed."""
+        return replace(self, scheduled_at=timestamp(at), final_at=timestamp(final))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Attempt:
     """One run of the link command on an account; `released` once it will write nothing more."""
 
@@ -234,6 +254,7 @@ class Account:
     checked_at: str = ""
     next_check_at: str = ""
     recoverable_until: str = ""
+    deletion: Deletion | None = None
     attempt: Attempt | None = None
     unpromoted: bool = False
     parked_until: str = ""

@@ -27,6 +27,7 @@ from namely_link.model import (
     ApiKey,
     Attempt,
     ConnectSession,
+    Deletion,
     Due,
     Event,
     Identity,
@@ -126,7 +127,9 @@ def _outbox(events: tuple[Event, ...]) -> dict[str, Any]:
 
 def _account(item: dict[str, Any]) -> Account:
     values = _values(item)
-    identity, secret, attempt = (values.get(key) for key in ("identity", "secret", "attempt"))
+    identity, secret, attempt, deletion = (
+        values.get(key) for key in ("identity", "secret", "attempt", "deletion")
+    )
     same = {
         key: values[key]
         for key in (
@@ -146,6 +149,7 @@ def _account(item: dict[str, Any]) -> Account:
         warnings=tuple(AccountWarning(one) for one in values["warnings"]),
         status_reasons=tuple(StatusReason(**one) for one in values["status_reasons"]),
         secret=SecretVersion(**secret) if secret else None,
+        deletion=Deletion(**deletion) if deletion else None,
         attempt=Attempt(**attempt) if attempt else None,
     )
 
@@ -502,20 +506,24 @@ class DynamoDbRegistry:
         events: tuple[Event, ...],
         entry: LedgerEntry | None,
         due_at: str | None,
+        attempt_id: str = "",
     ) -> Account:
         """Commit a change that is no link, and return the account as it now stands.
 
         An account that is `unlinked` by it makes room for another one of its pair; any other one
-        holds its pair.
+        holds its pair. With `attempt_id` it is the last thing that this attempt does.
 
         Raises:
-            ConflictError: it has changed since it was read, or is being linked.
+            ConflictError: it has changed since it was read, or another attempt is at work.
             StorageError: the transaction may have taken effect.
         """
         done = replace(account, revision=account.revision + 1)
+        alone = "attempt.id = :mine" if attempt_id else _NO_ATTEMPT
         unchanged = {
-            "ConditionExpression": f"revision = :revision AND {_NO_ATTEMPT}",
-            "ExpressionAttributeValues": _item({":revision": account.revision}),
+            "ConditionExpression": f"revision = :revision AND {alone}",
+            "ExpressionAttributeValues": _item(
+                {":revision": account.revision} | ({":mine": attempt_id} if attempt_id else {})
+            ),
         }
         items = self._commit_items(done, unchanged, events, entry, due_at=due_at)
         if done.status is Status.UNLINKED:
@@ -544,6 +552,32 @@ class DynamoDbRegistry:
                 )
         except _ConditionError:
             return
+
+    def deletion_scheduled(
+        self, account: Account, *, attempt_id: str, deletion: Deletion, entry: LedgerEntry
+    ) -> Account:
+        """Complete the receipt of an unlinking, and note that nothing is left to do.
+
+        It is no change that consumers are told of: the revision and the outbox stay. Returns the
+        account as it stands, also where another attempt has taken over.
+
+        Raises:
+            StorageError: it may have been completed; again changes nothing.
+        """
+        completed: Any = {
+            "TableName": self.table,
+            "Key": _account_key(account.id),
+            "UpdateExpression": "SET deletion = :deletion REMOVE due_at, due_shard, attempt",
+            "ConditionExpression": "attempt.id = :mine",
+            "ExpressionAttributeValues": _item(
+                {":deletion": asdict(deletion), ":mine": attempt_id}
+            ),
+        }
+        try:
+            self._transact([{"Update": completed}, self._ledger_item(account, entry)])
+        except ConflictError:
+            return self.account(account.id) or account
+        return replace(account, deletion=deletion, attempt=None)
 
     def accounts(self, wanted: Wanted) -> tuple[list[Account], str]:
         """Return a page of accounts, newest first, and the cursor of the next ('' at the end).
@@ -824,9 +858,12 @@ class DynamoDbRegistry:
         row = _row(account, due_at=due_at) | _outbox(events)
         items = [{"Put": {"TableName": self.table, "Item": row} | condition}]
         if entry:
-            ledger = {"pk": f"ACCOUNT#{account.id}", "sk": new_id("LEDGER#")} | asdict(entry)
-            items.append(self._put(_item(ledger), "attribute_not_exists(pk)"))
+            items.append(self._ledger_item(account, entry))
         return items
+
+    def _ledger_item(self, account: Account, entry: LedgerEntry) -> Any:  # noqa: ANN401 - a TypedDict of stubs
+        keys = {"pk": f"ACCOUNT#{account.id}", "sk": new_id("LEDGER#")}
+        return self._put(_item(keys | asdict(entry)), "attribute_not_exists(pk)")
 
     def _transact(self, items: list[Any]) -> None:
         try:

@@ -12,17 +12,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 from uuid import uuid4
 
-from namely_link.model import Attempt, Status, moment, timestamp
+from namely_link.model import Actor, Attempt, LedgerEntry, Status, moment, timestamp
 from namely_link.problems import ConflictError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from namely_link.model import Account, Due, SecretVersion
+    from namely_link.model import Account, Deletion, Due, SecretVersion
 
 CHECK_WITHIN: Final = timedelta(minutes=15)
 """After which a check that was handed to the queue and never made is handed over once more."""
+
+
+_SWEEP: Final = Actor(kind="sweep", name="sweep")
 
 
 class Registry(Protocol):
@@ -52,6 +55,11 @@ class Registry(Protocol):
     def settled(self, account: Account) -> None:
         """Note that nothing is left to do."""
 
+    def deletion_scheduled(
+        self, account: Account, *, attempt_id: str, deletion: Deletion, entry: LedgerEntry
+    ) -> Account:
+        """Complete the receipt of an unlinking."""
+
 
 class Vault(Protocol):
     """Where tokens rest; none of this reads one. Every method raises StorageError."""
@@ -59,8 +67,11 @@ class Vault(Protocol):
     def tidy(self, version: SecretVersion) -> None:
         """Make the committed version the current one, and take the labels of attempts away."""
 
-    def delete(self, name: str, *, recovery_days: int | None) -> None:
-        """Schedule a secret for deletion, or delete it at once."""
+    def delete(self, name: str, *, recovery_days: int | None) -> datetime | None:
+        """Schedule a secret for deletion, or delete it at once; None where it was already."""
+
+    def deletion_date(self, name: str) -> datetime | None:
+        """Return until when a scheduled secret can be recovered; None where it is gone."""
 
 
 class Checks(Protocol):
@@ -122,13 +133,11 @@ class Sweeper:
             return "running"
         if account.status is Status.PENDING and (not account.parked_until or account.undo_reason):
             return self._undo(account, now)
+        if account.status is Status.UNLINKED:
+            return self._delete(account, now)
         if attempt:
             self.registry.abandon(account, attempt_id=attempt.id, secret_written=True)
             return "abandoned"
-        if account.status is Status.UNLINKED:
-            self.vault.delete(account.secret_name, recovery_days=self.recovery_days)
-            self.registry.settled(account)
-            return "deleted"
         if account.unpromoted and account.secret:
             self.vault.tidy(account.secret)
             self.registry.promoted(account)
@@ -140,10 +149,37 @@ class Sweeper:
         self.registry.snooze(account, until=now + CHECK_WITHIN)
         return "queued"
 
+    def _delete(self, account: Account, now: datetime) -> str:
+        """Schedule a deletion that an unlinking, or a restoring that failed, has left undone."""
+        if account.deletion is None or not (mine := self._taken(account, now)):
+            return "running"
+        final = self.vault.delete(account.secret_name, recovery_days=self.recovery_days)
+        # None where an earlier deletion was not noted: Secrets Manager knows, or it is gone.
+        final = final or self.vault.deletion_date(account.secret_name) or now
+        self.registry.deletion_scheduled(
+            account,
+            attempt_id=mine.id,
+            deletion=account.deletion.confirmed(at=now, final=final),
+            entry=LedgerEntry(
+                at=timestamp(now),
+                action="deletion_scheduled",
+                actor=_SWEEP,
+                request_id=account.deletion.request_id,
+            ),
+        )
+        return "deleted"
+
+    def _taken(self, account: Account, now: datetime) -> Attempt | None:
+        """Take an account over, so that nobody else touches its secret; None: another was faster.
+
+        Who held it before can't commit any more.
+        """
+        mine = Attempt(id=str(uuid4()), at=timestamp(now))
+        return mine if self.registry.take(account, attempt=mine, now=now) else None
+
     def _undo(self, account: Account, now: datetime) -> str:
         """Delete the secret of a link that never came about, then its row: never the reverse."""
-        mine = Attempt(id=str(uuid4()), at=timestamp(now))
-        if not self.registry.take(account, attempt=mine, now=now):
+        if not (mine := self._taken(account, now)):
             return "running"
         self.vault.delete(account.secret_name, recovery_days=None)
         self.registry.undo(account, attempt_id=mine.id)

@@ -17,6 +17,7 @@ from namely_link.problems import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
@@ -139,26 +140,45 @@ class SecretsManagerVault:
         stored = json.loads(value["SecretString"])
         return Credential(Subdomain(stored["subdomain"]), Token(stored["token"]))
 
-    def delete(self, name: str, *, recovery_days: int | None) -> None:
+    def delete(self, name: str, *, recovery_days: int | None) -> datetime | None:
         """Schedule a secret for deletion, or (None) delete it at once.
 
-        One that is gone or already scheduled is fine.
+        Returns from when on it can't be recovered; None where it is gone or scheduled already,
+        which is fine: `deletion_date` tells.
 
         Raises:
             StorageError: the secret may still be there.
         """
         try:
             if recovery_days is None:
-                self.client.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+                done = self.client.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
             else:
-                self.client.delete_secret(SecretId=name, RecoveryWindowInDays=recovery_days)
+                done = self.client.delete_secret(SecretId=name, RecoveryWindowInDays=recovery_days)
         except (
             self.client.exceptions.ResourceNotFoundException,
             self.client.exceptions.InvalidRequestException,
         ):
-            return
+            return None
         except (ClientError, BotoCoreError) as error:
             raise _translated("DeleteSecret", error) from None
+        return done["DeletionDate"]
+
+    def deletion_date(self, name: str) -> datetime | None:
+        """Return from when on a scheduled secret can't be recovered; None where it is gone.
+
+        Raises:
+            StorageError: it is not scheduled, or AWS failed.
+        """
+        try:
+            found = self.client.describe_secret(SecretId=name)
+        except self.client.exceptions.ResourceNotFoundException:
+            return None
+        except (ClientError, BotoCoreError) as error:
+            raise _translated("DescribeSecret", error) from None
+        if "DeletedDate" not in found:
+            msg = "DeleteSecret: refused"
+            raise StorageError(msg)
+        return found["DeletedDate"]
 
     def restore(self, name: str) -> None:
         """Take a scheduled deletion back; again is fine.

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from namely_link.model import Account, ConnectSession, PortalSession, Receipt
+    from namely_link.model import Account, ConnectSession, Deletion, PortalSession, Receipt
     from namely_link.problems import Problem
 
 type Document = dict[str, Any]
@@ -37,8 +37,13 @@ def account(one: Account) -> Document:
         "checked_at": one.checked_at or None,
         "next_check_at": one.next_check_at or None,
         "recoverable_until": one.recoverable_until or None,
+        "deletion": _deletion(one.deletion) if one.deletion else None,
         "revision": one.revision,
     }
+
+
+def _deletion(one: Deletion) -> Document:
+    return {key: value or None for key, value in asdict(one).items()}
 
 
 def own_account(one: Account) -> Document:
