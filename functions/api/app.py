@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
@@ -52,6 +53,14 @@ def vault() -> SecretsManagerVault:
 def checks() -> CheckQueue:
     """Return where checks wait, made at the first one that is asked for."""
     return bootstrap.checks(settings.check_queue)
+
+
+@cache
+def document() -> dict[str, Any]:
+    """Return the OpenAPI document, read at the first request; its server is filled in later."""
+    text = (Path(__file__).parent / "openapi.json").read_text(encoding="utf-8")
+    read: dict[str, Any] = json.loads(text)
+    return read
 
 
 @app.post("/v1/connect-sessions")
@@ -207,6 +216,14 @@ def check_account(account_id: str) -> Response[str]:
 def get_ledger(account_id: str) -> Response[str]:
     account = _find(account_id, _caller("read").owner_id)
     return _json(200, {"entries": [asdict(one) for one in registry().ledger(account.id)]})
+
+
+@app.get("/v1/openapi.json")
+def get_openapi() -> Response[str]:
+    servers = [document()["servers"][0] | {"url": _base_url()}]
+    body = json.dumps(document() | {"servers": servers}, ensure_ascii=False)
+    headers = {"Cache-Control": "public, max-age=300"}
+    return Response(200, content_type="application/json", headers=headers, body=body)
 
 
 def _caller(scope: Scope) -> Caller:
