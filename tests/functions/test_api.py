@@ -6,6 +6,7 @@ from datetime import timedelta
 import boto3
 import pytest
 
+from contract import DOCUMENT
 from local.api_key import make_key
 from namely_link import bootstrap
 from namely_link.model import moment
@@ -192,6 +193,18 @@ def test_every_fault_has_its_code(house, linked, monkeypatch, error: type, code:
 
     monkeypatch.setattr(DynamoDbRegistry, "change", fail)
     assert house.invoke("api/rename")["json"]["code"] == code
+
+
+def test_the_api_describes_itself_with_its_own_address(house, environ, load) -> None:
+    answer = house.invoke("api/openapi")
+    base = "https://abcdef1234.execute-api.eu-central-1.amazonaws.com/production"
+    assert answer["json"]["servers"][0]["url"] == base
+    assert answer["multiValueHeaders"]["Cache-Control"] == ["public, max-age=300"]
+    environ.setenv("PUBLIC_URL", "https://link.example.com")
+    house.api = load("api")
+    own = house.invoke("api/openapi")["json"]
+    assert own["servers"][0]["url"] == "https://link.example.com"
+    assert own["paths"] == answer["json"]["paths"] == DOCUMENT["paths"]
 
 
 def test_an_unknown_path_is_not_found(house) -> None:
