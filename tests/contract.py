@@ -82,7 +82,9 @@ def check(event: dict[str, Any], answer: dict[str, Any]) -> None:
     assert kind in response["content"], f"{method} {path} answers {status} as {kind}"
     if kind.endswith("json"):
         place = _place(responses[status], "paths", path, method, "responses", status)
-        validator(*place, "content", kind, "schema").validate(json.loads(answer["body"]))
+        body = json.loads(answer["body"])
+        validator(*place, "content", kind, "schema").validate(body)
+        json.dumps(body, ensure_ascii=False).encode()  # no halves of characters behind escapes
     if kind == "application/problem+json":
         problem = json.loads(answer["body"])
         assert (problem["status"], problem.get("retry_after")) == (

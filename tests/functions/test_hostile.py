@@ -73,6 +73,12 @@ def test_a_body_that_can_be_read_in_two_ways_or_none_is_refused(house) -> None:
         assert refusal(ask(house, "api/make-session", body)) == ("invalid_request", None), body[:80]
 
 
+def test_a_field_of_no_name_is_refused_and_named_as_far_as_it_can_be(house) -> None:
+    for name, shown in ((SURROGATE, "?"), ("a\0b", "a?b"), ("x" * 5000, "x" * 40)):
+        answer = ask(house, "api/make-session", OWNER | {name: "x"})
+        assert refusal(answer) == ("invalid_request", shown)
+
+
 def test_a_body_that_is_not_utf_8_is_refused(house) -> None:
     text = json.dumps(OWNER | {"label": "\u00e9"}, ensure_ascii=False)
     for encoding in ("utf-16", "utf-32", "latin-1"):

@@ -215,7 +215,7 @@ class Fields:
             Problem: invalid_request, naming a field that is not known.
         """
         for name in self._values:
-            raise _bad(name[:40], "is not known here")
+            raise _bad(_CONTROL.sub("?", name[:40]), "is not known here")
 
 
 def _bad(name: str, what: str) -> Problem:
