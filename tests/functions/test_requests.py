@@ -6,6 +6,7 @@ They are the same in every run. How an answer looks is checked wherever the hous
 import base64
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -19,6 +20,7 @@ from schemathesis.core import NOT_SET
 
 from contract import DOCUMENT, METHODS, operations, resolved
 from local.api_key import make_key
+from namely_link import web
 from namely_link.access import SCOPES
 from namely_link.bearers import Kind, mint
 from templates import ROOT
@@ -121,10 +123,15 @@ class Caller:
         )
 
     @staticmethod
+    def files() -> list[Path]:
+        """The event files of both functions, the plainest first."""
+        found = [path for name in ("api", "hub") for path in (ROOT / "events" / name).iterdir()]
+        return sorted(found, key=lambda one: (len(one.stem), one))
+
+    @staticmethod
     def file(name: str) -> str:
         """The plainest event file of a route."""
-        files = (path for name in ("api", "hub") for path in (ROOT / "events" / name).iterdir())
-        for path in sorted(files, key=lambda one: (len(one.stem), one)):
+        for path in Caller.files():
             event = json.loads(path.read_text())
             if f"{event['httpMethod']} {event['resource']}".lower() == name:
                 return f"{path.parent.name}/{path.stem}"
@@ -202,6 +209,47 @@ def test_every_route_lets_in_whom_the_document_says_and_nobody_else(caller) -> N
             allowed = way in asked and (not has or enough & set(asked[way]))
             let_in = answer["statusCode"] not in {401, 403}
             assert let_in == bool(allowed or not asked), (name, way, has)
+
+
+class Asked(dict[str, Any]):
+    """The fields of a request, which remember what was asked for."""
+
+    def __init__(self, values: dict[str, Any], names: set[str]) -> None:
+        super().__init__(values)
+        self.names = names
+
+    def pop(self, name: str, *default: Any) -> Any:
+        self.names.add(name)
+        return super().pop(name, *default)
+
+
+def documented(operation: dict[str, Any]) -> set[str]:
+    """The fields of an operation's query and bodies."""
+    names = {one["name"] for one in operation.get("parameters", [])}
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        schema = resolved(content["schema"])
+        for one in schema.get("anyOf", [schema]):
+            names |= resolved(one)["properties"].keys()
+    return names
+
+
+def test_every_field_that_the_code_reads_is_in_the_document(caller, monkeypatch) -> None:
+    names: dict[str, set[str]] = {name: set() for name in OPERATIONS}
+    for path in caller.files():
+        event = json.loads(path.read_text())
+        name = f"{event['httpMethod']} {event['resource']}".lower()
+        if name not in OPERATIONS:
+            continue  # a preflight
+        read = names[name]
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                web.Fields,
+                "__init__",
+                lambda self, values, read=read: setattr(self, "_values", Asked(values, read)),
+            )
+            caller.house.invoke(f"{path.parent.name}/{path.stem}", ASSET="x", PORTAL="x")
+        caller.session()
+    assert names == {name: documented(operation) for name, operation in OPERATIONS.items()}
 
 
 def test_a_query_that_the_document_allows_is_accepted(caller) -> None:

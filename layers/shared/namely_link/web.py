@@ -86,8 +86,7 @@ def read_body(
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        msg = "a field comes twice"
-        raise ValueError(msg)
+        raise Problem(Reason.INVALID_REQUEST, detail="A field comes twice.")
     return fields
 
 
