@@ -32,7 +32,6 @@ CALM = settings(
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-JSON = "application/json"
 REGION = "eu-central-1"
 FORM = "application/x-www-form-urlencoded"
 OPERATIONS = {f"{method} {path}": one for method, path, one in operations()}
@@ -155,41 +154,46 @@ def made_up(name: str, mode: GenerationMode, kind: str | None = None, **fixed: A
     return cases.filter(lambda case: case.media_type == kind and case.body is not NOT_SET)
 
 
-@pytest.mark.parametrize(("name", "kind"), WITH_BODY)
-def test_a_body_that_the_document_allows_is_accepted(caller, name: str, kind: str) -> None:
+def run_all(
+    test: Callable[[Any], None], caller: Caller, mode: GenerationMode, examples: int
+) -> None:
+    """Make up bodies of every operation that has one."""
+    for name, kind in WITH_BODY:
+        if kind == FORM and mode is GenerationMode.NEGATIVE:
+            continue  # a number or an object is a text as soon as it is in a form
+        ids = {"id": caller.house.values["ACCOUNT_ID"]} if "{id}" in name else {}
+        run(test, made_up(name, mode, kind, path_parameters=ids), examples)
+
+
+def test_a_body_that_the_document_allows_is_accepted(caller) -> None:
     def test(case: Any) -> None:
         answer = caller.send(case)
-        assert answer["statusCode"] in {200, 201, 303}, (case.body, answer["body"])
-        if kind == FORM:
+        assert answer["statusCode"] in {200, 201, 303}, (case.path, case.body, answer["body"])
+        if case.media_type == FORM:
             assert "status=linked" in answer["multiValueHeaders"]["Location"][0], case.body
 
-    ids = {"id": caller.house.values["ACCOUNT_ID"]} if "{id}" in name else {}
-    run(test, made_up(name, GenerationMode.POSITIVE, kind, path_parameters=ids), 10)
+    run_all(test, caller, GenerationMode.POSITIVE, 10)
 
 
-@pytest.mark.parametrize(("name", "kind"), [one for one in WITH_BODY if one[1] == JSON])
-def test_a_body_that_breaks_the_document_is_refused(caller, name: str, kind: str) -> None:
+def test_a_body_that_breaks_the_document_is_refused(caller) -> None:
     def test(case: Any) -> None:
         answer = caller.send(case)
-        assert 400 <= answer["statusCode"] < 500, (case.body, answer["body"])
+        assert 400 <= answer["statusCode"] < 500, (case.path, case.body, answer["body"])
 
-    ids = {"id": caller.house.values["ACCOUNT_ID"]} if "{id}" in name else {}
-    run(test, made_up(name, GenerationMode.NEGATIVE, kind, path_parameters=ids), 20)
+    run_all(test, caller, GenerationMode.NEGATIVE, 20)
 
 
-@pytest.mark.parametrize(("name", "kind"), WITH_BODY)
-def test_a_field_that_the_document_has_not_is_refused(caller, name: str, kind: str) -> None:
+def test_a_field_that_the_document_has_not_is_refused(caller) -> None:
     def test(case: Any) -> None:
         case.body = dict(case.body) | {"undocumented": "x"}
         answer = caller.send(case)
-        if kind == FORM:
+        if case.media_type == FORM:
             assert "code=invalid_request" in answer["multiValueHeaders"]["Location"][0]
         else:
             refused = (answer["json"]["code"], answer["json"]["field"])
-            assert refused == ("invalid_request", "undocumented")
+            assert refused == ("invalid_request", "undocumented"), case.path
 
-    ids = {"id": caller.house.values["ACCOUNT_ID"]} if "{id}" in name else {}
-    run(test, made_up(name, GenerationMode.POSITIVE, kind, path_parameters=ids), 3)
+    run_all(test, caller, GenerationMode.POSITIVE, 2)
 
 
 def test_every_route_lets_in_whom_the_document_says_and_nobody_else(caller) -> None:
