@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
@@ -52,6 +53,14 @@ def vault() -> SecretsManagerVault:
 def checks() -> CheckQueue:
     """Return where checks wait, made at the first one that is asked for."""
     return bootstrap.checks(settings.check_queue)
+
+
+@cache
+def document() -> dict[str, Any]:
+    """Return the OpenAPI document, read at the first request; its server is filled in later."""
+    text = (Path(__file__).parent / "openapi.json").read_text(encoding="utf-8")
+    read: dict[str, Any] = json.loads(text)
+    return read
 
 
 @app.post("/v1/connect-sessions")
@@ -112,12 +121,15 @@ def post_portal() -> Response[str]:
     fields = _fields()
     now = bootstrap.now()
     lifetime = fields.number("expires_in", least=60, most=30 * 86400, default=3600)
-    owner_id, owner_name = fields.owner_id(required=False), fields.text("owner_name")
+    # An owner that is there and empty is a mistake, which must not open the accounts of all.
+    one_owner = "owner_id" in fields or "owner_name" in fields
+    owner_id = fields.owner_id(required=one_owner)
+    owner_name = fields.text("owner_name", required=one_owner)
     bearer = mint(Kind.PORTAL_SESSION)
     portal = PortalSession(
         id=bearer.id,
         rank="operator" if fields.choice("rank", "viewer", "operator") == "operator" else "viewer",
-        owner=caller.on_behalf_of(owner_id, owner_name) if owner_id or owner_name else None,
+        owner=caller.on_behalf_of(owner_id, owner_name) if one_owner else None,
         created_at=timestamp(now),
         expires_at=timestamp(now + timedelta(seconds=lifetime)),
         locale=fields.text("locale", most=35),
@@ -139,16 +151,18 @@ def get_current_portal() -> Response[str]:
 @app.get("/v1/accounts")
 def get_accounts() -> Response[str]:
     caller = _caller("read")
+    web.refuse_repeated(app.current_event.multi_value_query_string_parameters)
     query = web.Fields(app.current_event.query_string_parameters or {})
     subdomain = query.typed("subdomain")
-    owner_id = query.owner_id(required=False)
+    # An owner that is there and empty is a mistake, which must not list the accounts of all.
+    owner_id = query.owner_id(required="owner_id" in query)
     if caller.owner_id and owner_id not in {"", caller.owner_id}:
         raise Problem(Reason.FORBIDDEN)
     wanted = Wanted(
-        limit=query.number("limit", least=1, most=100, default=50),
+        limit=query.number("limit", least=1, most=100, default=50, written=True),
         cursor=web.cursor_in(query.text("cursor")),
         owner_id=caller.owner_id or owner_id,
-        status=query.choice("status", "", *Status),
+        status=query.choice("status", *Status, default=""),
         subdomain=parse_subdomain(subdomain).label if subdomain else "",
     )
     query.done()
@@ -210,6 +224,14 @@ def get_ledger(account_id: str) -> Response[str]:
     return _json(200, {"entries": [asdict(one) for one in registry().ledger(account.id)]})
 
 
+@app.get("/v1/openapi.json")
+def get_openapi() -> Response[str]:
+    servers = [document()["servers"][0] | {"url": _base_url()}]
+    body = json.dumps(document() | {"servers": servers}, ensure_ascii=False)
+    headers = {"Cache-Control": "public, max-age=300"}
+    return Response(200, content_type="application/json", headers=headers, body=body)
+
+
 def _caller(scope: Scope) -> Caller:
     bearer = web.bearer(app.current_event.headers)
     return authorised(registry(), bearer, scope=scope, now=bootstrap.now())
@@ -218,13 +240,13 @@ def _caller(scope: Scope) -> Caller:
 def _fields() -> web.Fields:
     event = app.current_event
     return web.Fields(
-        web.read_body(event.body, event.headers, encoded=bool(event.is_base64_encoded))
+        web.read_body(event.body, event.headers, encoded=bool(event.is_base64_encoded), forms=False)
     )
 
 
 def _find(account_id: str, owner_id: str) -> Account:
     """Return an account; one of another owner is not there for who sees one owner only."""
-    found = registry().account(account_id)
+    found = registry().account(account_id) if web.is_account_id(account_id) else None
     if found is None or (owner_id and found.owner.id != owner_id):
         raise Problem(Reason.NOT_FOUND)
     return found
@@ -245,7 +267,7 @@ def _managed(account_id: str) -> tuple[Manager, Account]:
 
 def _session(session_id: str) -> ConnectSession:
     caller = _caller("sessions")
-    found = registry().session(session_id)
+    found = registry().session(session_id) if web.is_session_id(session_id) else None
     if found is None or (caller.owner_id and found.owner.id != caller.owner_id):
         raise Problem(Reason.NOT_FOUND)
     return found

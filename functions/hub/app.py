@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
@@ -76,7 +75,8 @@ def post_account() -> Response[str]:
     try:
         bearer = _form_session(fields) if form else web.bearer(event.headers)
         session = registry().session(bearer.id) if form else None
-        done = link(_command(fields, bearer), ports())
+        dry_run = False if form else fields.flag("dry_run")
+        done = link(_command(fields, bearer, dry_run=dry_run), ports())
     except Problem as problem:
         _count("LinksUndetermined" if problem.status == 503 else "LinksRefused")
         if form:
@@ -135,9 +135,9 @@ def _count(name: str) -> None:
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
 
 
-def _command(fields: web.Fields, bearer: Bearer) -> LinkCommand:
+def _command(fields: web.Fields, bearer: Bearer, *, dry_run: bool) -> LinkCommand:
     credential = parse_credential(fields.typed("subdomain"), fields.typed("token"))
-    label, dry_run = fields.text("label", most=100), fields.flag("dry_run")
+    label = fields.text("label", most=100)
     permission: BySession | ByOwner
     if bearer.kind is Kind.CONNECT_SESSION:
         permission = BySession(session_id=bearer.id, bearer=bearer.value)
@@ -186,8 +186,7 @@ def _form_answer(
             result = {"status": status, "account_id": done.account.id}
         if problem:
             result = {"status": "failed", "code": problem.code, "reason": problem.reason}
-        mark = "&" if "?" in session.return_url else "?"
-        location = f"{session.return_url}{mark}{urlencode(result)}"
+        location = web.with_query(session.return_url, result)
         return Response(303, headers={"Location": location, **_NO_STORE}, body="")
     locale = session.locale if session else ""
     language = app.current_event.headers.get("accept-language", "")

@@ -97,6 +97,11 @@ def test_a_person_with_a_session_links_once(stack) -> None:
     assert (status, problem["code"]) == (410, "session_used")
 
 
+def test_the_deployment_describes_itself(stack) -> None:
+    status, document = stack.call("GET", "/v1/openapi.json")
+    assert (status, document["servers"][0]["url"]) == (200, stack.api)
+
+
 def test_two_links_of_one_pair_at_once_make_one_account(stack) -> None:
     with ThreadPoolExecutor(4) as threads:
         answers = list(threads.map(lambda _: link(stack, "acme", "race"), range(4)))

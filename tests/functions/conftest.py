@@ -15,6 +15,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+import contract
 from local.api_key import make_key
 from namely_link.bearers import Kind, mint
 from simulator import Simulator
@@ -75,6 +76,7 @@ class House:
         event = self.event(file, **values) | (changes or {})
         module = getattr(self, file.partition("/")[0])
         answer = module.handler(event, self.context)
+        contract.check(event, answer)
         if answer["body"].startswith("{"):
             answer["json"] = json.loads(answer["body"])
         return answer

@@ -6,6 +6,7 @@ from datetime import timedelta
 import boto3
 import pytest
 
+from contract import DOCUMENT
 from local.api_key import make_key
 from namely_link import bootstrap
 from namely_link.model import moment
@@ -192,21 +193,17 @@ def test_an_unlinked_pair_can_be_linked_anew(house, linked) -> None:
     assert anew["json"]["id"] != linked["id"]
 
 
-def test_unlinking_again_finishes_what_was_left(house, linked) -> None:
+def test_unlinking_again_changes_nothing_and_leaves_a_failed_deletion_to_the_sweep(
+    house, linked
+) -> None:
     def fail(*_args: object, **_options: object) -> None:
         raise StorageError
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SecretsManagerVault, "delete", fail)
         first = house.invoke("api/unlink")
-    secrets = boto3.client("secretsmanager")
-    assert "DeletedDate" not in secrets.describe_secret(SecretId=linked["secret"]["arn"])
     assert first["json"]["deletion"]["scheduled_at"] is None
-    again = house.invoke("api/unlink")["json"]
-    assert again["deletion"]["scheduled_at"]
-    assert again | {"deletion": None} == first["json"] | {"deletion": None}
-    assert house.invoke("api/unlink")["json"] == again
-    assert "DeletedDate" in secrets.describe_secret(SecretId=linked["secret"]["arn"])
+    assert house.invoke("api/unlink")["json"] == first["json"]
 
 
 def test_the_ledger_tells_who_did_what(house, linked) -> None:
@@ -245,6 +242,18 @@ def test_every_fault_has_its_code(house, linked, monkeypatch, error: type, code:
 
     monkeypatch.setattr(DynamoDbRegistry, "change", fail)
     assert house.invoke("api/rename")["json"]["code"] == code
+
+
+def test_the_api_describes_itself_with_its_own_address(house, environ, load) -> None:
+    answer = house.invoke("api/openapi")
+    base = "https://abcdef1234.execute-api.eu-central-1.amazonaws.com/production"
+    assert answer["json"]["servers"][0]["url"] == base
+    assert answer["multiValueHeaders"]["Cache-Control"] == ["public, max-age=300"]
+    environ.setenv("PUBLIC_URL", "https://link.example.com")
+    house.api = load("api")
+    own = house.invoke("api/openapi")["json"]
+    assert own["servers"][0]["url"] == "https://link.example.com"
+    assert own["paths"] == answer["json"]["paths"] == DOCUMENT["paths"]
 
 
 def test_an_unknown_path_is_not_found(house) -> None:

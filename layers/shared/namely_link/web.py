@@ -7,7 +7,7 @@ import json
 import re
 import traceback
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from namely_link import bearers, views
 from namely_link.problems import Problem, Reason
@@ -23,8 +23,24 @@ FORM: Final = "application/x-www-form-urlencoded"
 _OWNER_ID: Final = re.compile(r"[A-Za-z0-9_.:/=+@-]{1,128}", re.ASCII)
 """What a tag of AWS may hold, without the space."""
 
+_CONTROL: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""Control characters, what turns the direction of a text, and halves of characters, which are no
+text at all: DynamoDB refuses them."""
+
+_LAYOUT: Final = str.maketrans("", "", "\t\n\r")
+"""What a text of several lines has."""
+
+_ADDRESS: Final = re.compile(
+    r"(?:https://[A-Za-z0-9.-]+|http://(?:localhost|127\.0\.0\.1))(?::[0-9]{1,5})?"
+    r"(?:[/?#][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*)?",
+    re.ASCII,
+)
+"""An address that may stand in a Location header: RFC 3986 is ASCII."""
 
 _ACCOUNT_ID: Final = re.compile(r"acc_[0-9A-HJKMNP-TV-Z]{26}", re.ASCII)
+_SESSION_ID: Final = re.compile(r"cs_[0-9a-f]{64}", re.ASCII)
 
 
 def media_type(headers: Mapping[str, str]) -> str:
@@ -32,8 +48,12 @@ def media_type(headers: Mapping[str, str]) -> str:
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def read_body(body: str | None, headers: Mapping[str, str], *, encoded: bool) -> dict[str, Any]:
-    """Return the fields of a JSON object or of a web form; an absent body has none.
+def read_body(
+    body: str | None, headers: Mapping[str, str], *, encoded: bool, forms: bool = True
+) -> dict[str, Any]:
+    """Return the fields of a JSON object or, where `forms`, of a web form; no body has none.
+
+    Each field comes once: of two, a proxy in between may have read the other one.
 
     Raises:
         Problem: payload_too_large, unsupported_media_type, invalid_request.
@@ -48,16 +68,37 @@ def read_body(body: str | None, headers: Mapping[str, str], *, encoded: bool) ->
             raise Problem(Reason.PAYLOAD_TOO_LARGE)
         match media_type(headers):
             case "application/json":
-                fields = json.loads(raw)
-            case kind if kind == FORM:
-                fields = dict(parse_qsl(raw.decode(), keep_blank_values=True, strict_parsing=True))
+                fields = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_each_once)
+            case kind if forms and kind == FORM:
+                fields = _each_once(
+                    parse_qsl(raw.decode(), keep_blank_values=True, strict_parsing=True)
+                )
             case _:
-                raise Problem(Reason.UNSUPPORTED_MEDIA_TYPE)
+                detail = "" if forms else "Send application/json."
+                raise Problem(Reason.UNSUPPORTED_MEDIA_TYPE, detail=detail)
     except (ValueError, RecursionError):
         raise Problem(Reason.INVALID_REQUEST, detail="The body can't be read.") from None
     if not isinstance(fields, dict):
         raise Problem(Reason.INVALID_REQUEST, detail="The body must be an object.")
     return fields
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise Problem(Reason.INVALID_REQUEST, detail="A field comes twice.")
+    return fields
+
+
+def refuse_repeated(query: Mapping[str, list[str]]) -> None:
+    """Refuse a query in which a parameter comes more than once.
+
+    Raises:
+        Problem: invalid_request.
+    """
+    for name, values in query.items():
+        if len(values) > 1:
+            raise _bad(name[:40], "comes more than once")
 
 
 def bearer(headers: Mapping[str, str]) -> bearers.Bearer:
@@ -90,7 +131,7 @@ class Fields:
             raise _bad(name, "must be a text")
         if len(value) > most:
             raise _bad(name, f"has more than {most} characters")
-        if not value.isprintable():
+        if _CONTROL.search(value):
             raise _bad(name, "has control characters")
         return value
 
@@ -110,27 +151,31 @@ class Fields:
             raise _bad(name, "has characters other than letters, digits and _.:/=+@-")
         return value
 
-    def choice(self, name: str, *allowed: str) -> str:
-        """Return one of the allowed values, the first where it is absent."""
-        value = self.text(name) or allowed[0]
+    def choice(self, name: str, *allowed: str, default: str | None = None) -> str:
+        """Return one of the allowed values; where it is absent, the default or the first."""
+        value = self._values.pop(name, None)
+        if value is None:
+            return allowed[0] if default is None else default
         if value not in allowed:
-            raise _bad(name, f"must be one of: {', '.join(one for one in allowed if one)}")
-        return value
+            raise _bad(name, f"must be one of: {', '.join(allowed)}")
+        return str(value)
 
     def flag(self, name: str) -> bool:
-        """Return a boolean, false where it is absent; a web form says `true`."""
+        """Return a boolean, false where it is absent."""
         value = self._values.pop(name, None)
-        if value in (None, False, "", "false"):
-            return False
-        if value in (True, "true"):
-            return True
-        raise _bad(name, "must be true or false")
+        if value is not None and not isinstance(value, bool):
+            raise _bad(name, "must be true or false")
+        return bool(value)
 
-    def number(self, name: str, *, least: int, most: int, default: int) -> int:
-        """Return a whole number."""
+    def number(
+        self, name: str, *, least: int, most: int, default: int, written: bool = False
+    ) -> int:
+        """Return a whole number, which a query has `written` in digits."""
         value = self._values.pop(name, None)
-        if isinstance(value, str) and value.isascii() and value.isdigit():
+        if written and isinstance(value, str) and value.isascii() and value.isdigit():
             value = int(value[:12])
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # the same number, to JSON
         if value is None:
             return default
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
@@ -147,21 +192,15 @@ class Fields:
         for key, one in value.items():
             if not isinstance(one, str) or not 0 < len(key) <= 40 or len(one) > 500:
                 raise _bad(name, "has names of 1 to 40 characters and texts of at most 500")
+            if _CONTROL.search(key) or _CONTROL.search(one.translate(_LAYOUT)):
+                raise _bad(name, "has control characters")
         return value
 
     def url(self, name: str) -> str:
         """Return an https address ('' where it is absent); http on localhost only."""
         value = self.text(name, most=2000)
-        if not value:
-            return ""
-        try:
-            parts = urlsplit(value)
-            host = parts.hostname or ""
-        except ValueError as error:
-            raise _bad(name, "is no address") from error
-        local = parts.scheme == "http" and host in {"localhost", "127.0.0.1"}
-        if not host or not (parts.scheme == "https" or local) or "@" in parts.netloc:
-            raise _bad(name, "must be an https address")
+        if value and not _ADDRESS.fullmatch(value):
+            raise _bad(name, "must be an https address, with everything else than ASCII encoded")
         return value
 
     def __contains__(self, name: str) -> bool:
@@ -175,7 +214,7 @@ class Fields:
             Problem: invalid_request, naming a field that is not known.
         """
         for name in self._values:
-            raise _bad(name[:40], "is not known here")
+            raise _bad(_CONTROL.sub("?", name[:40]), "is not known here")
 
 
 def _bad(name: str, what: str) -> Problem:
@@ -195,12 +234,29 @@ def cursor_in(text: str) -> str:
         Problem: invalid_request.
     """
     try:
-        account_id = base64.urlsafe_b64decode(text).decode("ascii")
+        account_id = base64.b64decode(text, altchars=b"-_", validate=True).decode("ascii")
     except ValueError as error:
         raise _bad("cursor", "is none of ours") from error
-    if account_id and not _ACCOUNT_ID.fullmatch(account_id):
+    if account_id and not is_account_id(account_id):
         raise _bad("cursor", "is none of ours")
     return account_id
+
+
+def is_account_id(text: str) -> bool:
+    """Whether it has the shape of an account's id; nothing else is worth asking DynamoDB for."""
+    return bool(_ACCOUNT_ID.fullmatch(text))
+
+
+def is_session_id(text: str) -> bool:
+    """Whether it has the shape of a connect session's id."""
+    return bool(_SESSION_ID.fullmatch(text))
+
+
+def with_query(address: str, fields: Mapping[str, str]) -> str:
+    """Return a checked address with more fields in its query, before its fragment."""
+    parts = urlsplit(address)
+    query = "&".join(one for one in (parts.query, urlencode(fields)) if one)
+    return parts._replace(query=query).geturl()
 
 
 def where(error: BaseException) -> list[str]:

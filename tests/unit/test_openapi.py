@@ -1,0 +1,286 @@
+"""The OpenAPI document says what the template routes and what the code knows."""
+
+import json
+import re
+from typing import Any, get_args, get_type_hints
+
+import pytest
+from jsonschema import ValidationError
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+import contract
+from contract import DOCUMENT, METHODS, operations, resolved, validator
+from namely_link import views, web
+from namely_link.access import SCOPES
+from namely_link.bearers import Kind
+from namely_link.credentials import MAX_TOKEN_LENGTH
+from namely_link.model import (
+    AccountType,
+    AccountWarning,
+    Actor,
+    Capability,
+    ConnectSession,
+    PortalSession,
+    Status,
+)
+from namely_link.probe import CAPABILITIES
+from namely_link.problems import SENTENCES, STATUS, Code, Problem, Reason
+from templates import ROOT, TEMPLATE
+
+COMPONENTS = DOCUMENT["components"]
+SCHEMAS = COMPONENTS["schemas"]
+SECURITY = COMPONENTS["securitySchemes"]
+ANNOTATIONS = {"$schema", "$id", "title", "description", "examples"}
+PROBLEMS = {
+    name: schema["allOf"][1]["properties"]
+    for name, schema in SCHEMAS.items()
+    if name.endswith("Problem") and "allOf" in schema
+}
+RESPONSES = [
+    (f"{method} {path}", status, resolved(response))
+    for method, path, operation in operations()
+    for status, response in operation["responses"].items()
+]
+
+
+def literals(owner: type, name: str) -> set[object]:
+    return set(get_args(get_type_hints(owner)[name]))
+
+
+def walk(node: Any, *place: str) -> Any:
+    """Every object of the document and where it stands."""
+    if isinstance(node, dict):
+        yield place, node
+        for key, value in node.items():
+            yield from walk(value, *place, key)
+    if isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from walk(value, *place, str(index))
+
+
+def plain(schema: Any) -> Any:
+    """A schema without what is said for people, each reference replaced by what it means."""
+    if isinstance(schema, list):
+        return [plain(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return plain(resolved(schema))
+    return {
+        key: {name: plain(one) for name, one in value.items()}
+        if key == "properties"
+        else plain(value)
+        for key, value in schema.items()
+        if key not in ANNOTATIONS
+    }
+
+
+def test_it_is_openapi_3_1() -> None:
+    assert DOCUMENT["openapi"].startswith("3.1.")
+    assert list(OpenAPIV31SpecValidator(DOCUMENT).iter_errors()) == []
+
+
+def test_it_has_every_route_of_the_template_and_no_other() -> None:
+    routed = {
+        (event["Properties"]["Method"].lower(), event["Properties"]["Path"])
+        for one in TEMPLATE["Resources"].values()
+        if one["Type"] == "AWS::Serverless::Function"
+        for event in one["Properties"]["Events"].values()
+        if event["Type"] == "Api"
+    }
+    preflights = {one for one in routed if one[0] == "options"}
+    assert {(method, path) for method, path, _ in operations()} == routed - preflights
+    assert {key for item in DOCUMENT["paths"].values() for key in item} <= {*METHODS, "parameters"}
+
+
+def test_every_part_of_a_path_is_described() -> None:
+    for method, path, operation in operations():
+        parameters = [
+            resolved(one)
+            for one in DOCUMENT["paths"][path].get("parameters", [])
+            + operation.get("parameters", [])
+        ]
+        named = {one["name"] for one in parameters if one["in"] == "path"}
+        assert named == set(re.findall(r"\{(\w+)\}", path)), f"{method} {path}"
+
+
+def test_every_operation_has_a_name_of_its_own_and_a_summary() -> None:
+    names = [operation["operationId"] for _, _, operation in operations()]
+    assert len(set(names)) == len(names)
+    assert all(operation["summary"] for _, _, operation in operations())
+
+
+@pytest.mark.parametrize(
+    ("said", "known"),
+    [
+        (SCHEMAS["Code"]["enum"], list(Code)),
+        (SCHEMAS["Reason"]["enum"], list(Reason)),
+        (SCHEMAS["Warning"]["enum"], list(AccountWarning)),
+        (SCHEMAS["Status"]["enum"], list(Status)),
+        (SCHEMAS["Type"]["enum"], get_args(AccountType.__value__)),
+        (SCHEMAS["Capability"]["enum"], get_args(Capability.__value__)),
+        (SCHEMAS["Capabilities"]["properties"], CAPABILITIES),
+        (
+            SCHEMAS["LedgerEntry"]["properties"]["actor"]["properties"]["kind"]["enum"],
+            literals(Actor, "kind"),
+        ),
+        (
+            SCHEMAS["ConnectSession"]["properties"]["state"]["enum"],
+            literals(ConnectSession, "state"),
+        ),
+        (SCHEMAS["PortalSession"]["properties"]["rank"]["enum"], literals(PortalSession, "rank")),
+        ([one["bearerFormat"] for one in SECURITY.values()], [f"{kind}…" for kind in Kind]),
+        (re.findall(r"(?m)^- `(\w+)`", SECURITY["apiKey"]["description"]), SCOPES),
+        (re.findall(r"(?m)^- `(\w+)`", SCHEMAS["Warning"]["description"]), list(AccountWarning)),
+        (re.findall(r"(?m)^- `(\w+)`", SCHEMAS["Status"]["description"]), list(Status)),
+    ],
+)
+def test_every_word_of_the_code_is_in_the_document(said, known) -> None:
+    assert sorted(said) == sorted(known)
+
+
+def test_every_scope_that_a_route_asks_for_is_one() -> None:
+    asked = {
+        scope
+        for _, _, operation in operations()
+        for way in operation["security"]
+        for scope in way.get("apiKey", [])
+    }
+    assert asked == set(SCOPES)
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_a_problem_has_the_status_and_the_reasons_of_its_codes(name: str) -> None:
+    said = PROBLEMS[name]
+    codes = [Code(one) for one in said["code"]["enum"]]
+    assert {STATUS[code][0] for code in codes} == {said["status"]["const"]}
+    assert {str(reason) for reason in Reason if SENTENCES[reason].code in codes} == set(
+        said["reason"]["enum"]
+    )
+
+
+def test_every_code_is_a_problem_of_some_answer() -> None:
+    answered = {
+        content["schema"]["$ref"].rpartition("/")[2]
+        for _, _, response in RESPONSES
+        for kind, content in response.get("content", {}).items()
+        if kind == "application/problem+json"
+    }
+    assert {code for name in answered for code in PROBLEMS[name]["code"]["enum"]} == set(Code)
+
+
+def test_a_problem_stands_at_its_own_status() -> None:
+    for where, status, response in RESPONSES:
+        content = response.get("content", {}).get("application/problem+json")
+        assert bool(content) == (int(status) >= 400), where
+        if content:
+            name = content["schema"]["$ref"].rpartition("/")[2]
+            assert PROBLEMS[name]["status"]["const"] == int(status), where
+
+
+def test_what_a_problem_tells_is_all_described() -> None:
+    told = views.problem(
+        Problem(Reason.THROTTLED, field="token", attempts_left=1), instance="request"
+    )
+    assert set(told) == set(SCHEMAS["Problem"]["properties"])
+
+
+@pytest.mark.parametrize("code", Code)
+def test_the_example_of_a_problem_is_a_real_answer(code: Code) -> None:
+    shown = COMPONENTS["examples"][code]["value"]
+    own = shown["detail"] if code is Code.INVALID_REQUEST else ""
+    real = Problem(
+        Reason(shown["reason"]),
+        subdomain="acme",
+        detail=own,
+        field=shown.get("field"),
+        retry_after=shown.get("retry_after"),
+        attempts_left=shown.get("attempts_left"),
+    )
+    assert views.problem(real, instance=shown["instance"]) == shown
+    assert shown["code"] == code
+
+
+def test_every_example_fits_its_schema() -> None:
+    seen = 0
+    for place, media in walk(DOCUMENT):
+        if "schema" not in media or not {"example", "examples"} & set(media):
+            continue
+        examples = [resolved(one)["value"] for one in media.get("examples", {}).values()]
+        for example in examples + [media[key] for key in media if key == "example"]:
+            validator(*place, "schema").validate(example)
+            seen += 1
+    assert seen > len(Code)
+
+
+def test_an_account_is_the_same_in_the_events() -> None:
+    in_events = json.loads((ROOT / "events/schemas/account.json").read_text())
+    assert plain(SCHEMAS["Account"]) == plain(in_events)
+
+
+def test_every_object_that_a_request_may_hold_is_closed() -> None:
+    for method, path, operation in operations():
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            schema = resolved(content["schema"])
+            for one in map(resolved, schema.get("anyOf", [schema])):
+                assert one["additionalProperties"] is False, f"{method} {path}"
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    assert f"{web.MAX_BODY // 1024} KiB" in DOCUMENT["info"]["description"]
+    token = SCHEMAS["LinkByOwner"]["properties"]["token"]["description"]
+    assert f"up to {MAX_TOKEN_LENGTH} characters" in token
+
+
+def test_what_the_gateway_itself_answers_is_a_problem_of_the_document() -> None:
+    answers = TEMPLATE["Resources"]["Api"]["Properties"]["GatewayResponses"]
+    for name, one in answers.items():
+        for kind, body in one["ResponseTemplates"].items():
+            problem = json.loads(body)
+            validator("components", "schemas", "Problem").validate(problem)
+            assert STATUS[Code(problem["code"])][0] == problem["status"], name
+            assert one.get("StatusCode", problem["status"]) == problem["status"], name
+            if problem["status"] != 404:  # which is of no route
+                for where, status, response in RESPONSES:
+                    if int(status) == problem["status"]:
+                        assert kind in response["content"], where
+
+
+def answer(status: int, body: object, **headers: str) -> dict[str, Any]:
+    kind = "application/problem+json" if status >= 400 else "application/json"
+    listed = {"Content-Type": [kind]} | {name: [value] for name, value in headers.items()}
+    return {"statusCode": status, "body": json.dumps(body), "multiValueHeaders": listed}
+
+
+GET_HEALTH = {"httpMethod": "GET", "path": "/v1/health"}
+HEALTHY = {"status": "ok", "stack": "s"}
+
+
+def test_an_answer_that_fits_passes() -> None:
+    contract.check(GET_HEALTH, answer(200, HEALTHY))
+
+
+@pytest.mark.parametrize(
+    ("event", "wrong"),
+    [
+        (GET_HEALTH, answer(200, HEALTHY | {"more": 1})),
+        (GET_HEALTH, answer(200, {"status": "ok"})),
+        (GET_HEALTH, answer(201, HEALTHY)),
+        (GET_HEALTH, answer(200, HEALTHY, **{"Content-Type": "text/plain"})),
+        (GET_HEALTH, answer(500, COMPONENTS["examples"]["not_found"]["value"])),
+        (GET_HEALTH | {"path": "/v1/nothing"}, answer(200, HEALTHY)),
+        (
+            GET_HEALTH | {"path": "/v1/portal-sessions/current"},
+            answer(401, COMPONENTS["examples"]["unauthorized"]["value"]),
+        ),
+        (
+            GET_HEALTH | {"path": "/v1/accounts"},
+            answer(
+                503, COMPONENTS["examples"]["storage_unavailable"]["value"], **{"Retry-After": "1"}
+            ),
+        ),
+    ],
+)
+def test_an_answer_that_does_not_fit_is_noticed(event, wrong) -> None:
+    with pytest.raises((AssertionError, ValidationError)):
+        contract.check(event, wrong)
