@@ -9,7 +9,8 @@ from unittest.mock import patch
 
 from namely_link import link, registry
 from namely_link.check import Checker
-from namely_link.model import SecretVersion
+from namely_link.model import SecretVersion, Token
+from namely_link.problems import StorageError
 from namely_link.registry import DynamoDbRegistry
 from namely_link.sweep import Sweeper
 from namely_link.vault import SecretsManagerVault
@@ -39,7 +40,7 @@ def _commit_first(command: Any, permit: Any, account: Any, attempt: Any, *rest: 
 
 def _promote_first(self: SecretsManagerVault, **asked: Any) -> SecretVersion:
     version = _PUT(self, **asked)
-    SecretsManagerVault.promote(self, version)
+    self.tidy(version)
     return version
 
 
@@ -68,6 +69,27 @@ def _patched(target: Any, name: str, value: Any) -> Callable[[ExitStack], object
     return lambda stack: stack.enter_context(patch.object(target, name, value))
 
 
+def _hasty(self: Checker, account: Any, verdict: Any, now: Any) -> Any:
+    return _FOUND(replace(self, recheck=self.recheck * 0), account, verdict, now)
+
+
+_FOUND: Final = Checker._found
+
+
+def _blind(*given: Any, **asked: Any) -> Any:
+    try:
+        return _COMMIT_ROW(*given, **asked)
+    except StorageError:
+        return given[4]
+
+
+def _for_ever(self: DynamoDbRegistry, account: Any, **asked: Any) -> Any:
+    return _COMMIT(self, account, **asked | {"linked": None})
+
+
+_COMMIT_ROW: Final = link._commit_row
+_COMMIT: Final = DynamoDbRegistry.commit
+
 BREAKS: Final = (
     Break(
         "the row is committed before its secret is written",
@@ -76,22 +98,34 @@ BREAKS: Final = (
         _patched(link, "_commit", _commit_first),
     ),
     Break(
-        "a re-link's token serves before it is committed",
-        "re-link by a key",
-        "I6",
-        _patched(SecretsManagerVault, "put_candidate", _promote_first),
-    ),
-    Break(
         "the sweep removes the row before its secret",
         "sweep: a first link that died",
         "I2",
         _patched(Sweeper, "_undo", _row_first),
     ),
     Break(
-        "a change is committed whoever has changed the account meanwhile",
-        "a check and a re-link",
-        "I1",
-        _patched(DynamoDbRegistry, "_transact", _unfenced),
+        "a commit that failed is answered with success",
+        "link by a key",
+        "I3",
+        _patched(link, "_commit_row", _blind),
+    ),
+    Break(
+        "an owner's site is not held by one account",
+        "two links of one owner and site",
+        "I4",
+        _patched(registry, "_pair_key", lambda one: registry._key(f"PAIR#{one.id}", "PAIR")),
+    ),
+    Break(
+        "a session is not used up by its link",
+        "one session, two tokens",
+        "I5",
+        _patched(DynamoDbRegistry, "commit", _for_ever),
+    ),
+    Break(
+        "a re-link's token serves before it is committed",
+        "re-link by a key",
+        "I6",
+        _patched(SecretsManagerVault, "put_candidate", _promote_first),
     ),
     Break(
         "events are not in the committing transaction",
@@ -100,19 +134,30 @@ BREAKS: Final = (
         _patched(registry, "_outbox", lambda _events: {}),
     ),
     Break(
+        "a change is committed whoever has changed the account meanwhile",
+        "a check and a re-link",
+        "S2",
+        _patched(DynamoDbRegistry, "_transact", _unfenced),
+    ),
+    Break(
         "one refusal is enough for a failure",
         "check: refused once",
         "I8",
-        lambda stack: stack.enter_context(patch.object(Checker, "_found", _hasty)),
+        _patched(Checker, "_found", _hasty),
+    ),
+    Break(
+        "the hint is the whole token",
+        "link by a key",
+        "S1",
+        _patched(Token, "hint", property(Token.reveal)),
+    ),
+    Break(
+        "the sweep leaves things as they are",
+        "sweep: a first link that died",
+        "S2",
+        _patched(Sweeper, "finish", lambda _self, _id: "running"),
     ),
 )
-
-
-def _hasty(self: Checker, account: Any, verdict: Any, now: Any) -> Any:
-    return _FOUND(replace(self, recheck=self.recheck * 0), account, verdict, now)
-
-
-_FOUND: Final = Checker._found
 
 
 @contextmanager

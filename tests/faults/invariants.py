@@ -63,6 +63,7 @@ class Inspector:
     house: House
     violations: list[str] = field(default_factory=list)
     _pinned: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _first: dict[str, set[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.house.wire.watch = self.watch
@@ -129,10 +130,10 @@ class Inspector:
             for version, stages in described["VersionIdsToStages"].items()
             if "AWSCURRENT" in stages
         ]
-        if account["revision"] == 1:
+        if account["id"] not in self._first:
             # What a first link that died has left stays current until the sweep.
-            self._pinned[account["id"]] |= set(current)
-        if not set(current) <= self._pinned[account["id"]]:
+            self._first[account["id"]] = set(current)
+        if not set(current) <= self._pinned[account["id"]] | self._first[account["id"]]:
             self.broken("I6", "a version that was never committed is AWSCURRENT")
 
     def _one_of_each_pair(self, accounts: list[dict[str, Any]]) -> None:
