@@ -58,6 +58,21 @@ _MARK: Final = (
 """Two links of a chain, where the theme has no logo."""
 
 
+def _sign(kind: str, path: str) -> str:
+    return (
+        f'<span class="mark {kind}"><svg class="icon" viewBox="0 0 20 20" aria-hidden="true">'
+        f'<path d="{path}"/></svg></span>'
+    )
+
+
+_SIGNS: Final = {
+    "linked": _sign("good", "M4 10.5l4 4 8-9"),
+    "parked": _sign("info", "M10 17.5a7.5 7.5 0 1 0 0-15 7.5 7.5 0 0 0 0 15zM10 5.5V10l3 2"),
+    "refused": _sign("warn", "M10 3L1.8 17h16.4L10 3zM10 8v4.5M10 14.8v.1"),
+}
+"""What a plain form's answer shows over its title; hub.html has the same signs as symbols."""
+
+
 class ThemeError(ValueError):
     """A parameter of the pages is malformed."""
 
@@ -172,6 +187,7 @@ class Pages:
                 "language": language,
                 "title": html.escape(_filled(result[f"{outcome}_title"], values)),
                 "outcome": outcome,
+                "sign": _SIGNS[outcome],
                 "text": text,
             },
         )

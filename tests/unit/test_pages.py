@@ -14,7 +14,7 @@ import pytest
 
 from namely_link.model import AccountWarning, Status
 from namely_link.probe import CAPABILITIES
-from namely_link.problems import Reason
+from namely_link.problems import Code, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,6 +105,17 @@ def test_every_reason_warning_and_capability_has_its_sentence(language: str) -> 
     assert set(sentences["capabilities"]) == set(CAPABILITIES)
     assert {tuple(one) for one in sentences["reasons"].values()} == {("detail", "hint")}
     assert {tuple(one) for one in sentences["warnings"].values()} == {("title", "remedy")}
+
+
+@pytest.mark.parametrize("language", pages.LANGUAGES)
+def test_every_code_that_a_check_records_has_its_sentence(language: str) -> None:
+    # Rejected and undetermined: what an account's status_reasons may name.
+    probed = {code for code in Code if code.startswith("namely_")} | {
+        Code.SITE_NOT_FOUND,
+        Code.TOKEN_REFUSED,
+        Code.TOKEN_OWNER_INACTIVE,
+    }
+    assert set(LOCALES[language]["accounts"]["reasons"]) == probed
 
 
 def sent(page: str, language: str) -> dict[str, str]:
