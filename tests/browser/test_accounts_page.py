@@ -311,6 +311,7 @@ def test_an_outage_loses_nothing(enter: Enter, stack, owner: str) -> None:
     page.route("**/v1/accounts", lambda route: route.abort())
     dialog.get_by_role("button", name="Test and link").click()
     expect(dialog.get_by_role("alert").filter(has_text="no connection")).to_be_visible()
+    expect(dialog.locator(".notice.bad")).to_be_focused()
     expect(token).to_have_value("kept-for-the-next-try")
     expect(dialog.get_by_label("Subdomain")).to_have_value("acme")
 

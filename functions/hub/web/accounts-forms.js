@@ -165,15 +165,16 @@ function form(desk, { fields, submit, busy, send, cancel, before = [], after, da
     }
     const wait = problem?.retryAfter ? words.plural("retry_in", problem.retryAfter) : "";
     const server = problem && problem.status >= 500 && problem.instance;
-    alert.replaceChildren(
-      h(
-        "div",
-        { class: "notice bad" },
-        h("p", {}, text),
-        (hint || wait) && h("p", { class: "small" }, [hint, wait].filter(Boolean).join(" ")),
-        server && h("p", { class: "small mono" }, words.t("problem_id", { id: problem.instance })),
-      ),
+    const notice = h(
+      "div",
+      { class: "notice bad", tabindex: "-1" },
+      h("p", {}, text),
+      (hint || wait) && h("p", { class: "small" }, [hint, wait].filter(Boolean).join(" ")),
+      server && h("p", { class: "small mono" }, words.t("problem_id", { id: problem.instance })),
     );
+    alert.replaceChildren(notice);
+    // It stands above the fields, perhaps out of sight of the button.
+    notice.focus();
   }
 
   return h(
