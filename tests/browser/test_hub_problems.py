@@ -105,7 +105,7 @@ def test_an_outage_is_said_on_top_and_nothing_typed_is_lost(visitor, name, reaso
 def test_every_credential_of_the_simulator_is_told_as_one_of_these(stack) -> None:
     def reason(known) -> tuple[str, str]:
         body = {"subdomain": known.subdomain, "token": known.token, "dry_run": True}
-        owner = {"owner_id": "credentials", "owner_name": "Credentials Ltd"}
+        owner = {"owner_id": f"credential-{known.name}", "owner_name": "Credentials Ltd"}
         status, answer = stack.call("POST", "/v1/accounts", body | owner)
         assert (status == 200) is (known.expect == "linked"), (known, answer)
         return known.name, answer.get("reason", "linked")
