@@ -24,6 +24,11 @@ type Response = tuple[int, dict[str, str], str]
 
 WEB: Final = Path(__file__).parent / "web"
 LANGUAGES: Final = ("en", "de", "es", "fr", "pt")
+SECTIONS: Final = {
+    "hub": ("reasons", "warnings", "capabilities", "hub"),
+    "accounts": ("reasons", "capabilities", "accounts"),
+}
+"""The parts of a language's file that a page asks for."""
 
 _TYPES: Final = {
     "css": "text/css; charset=utf-8",
@@ -36,6 +41,11 @@ _IMPORT: Final = re.compile(
     r"""^((?:import|export)\b[^"';]*)(["'])\./([\w.-]+\.js)\2""", re.MULTILINE
 )
 """A static import; types named in comments are none."""
+_COMMENTS: Final = re.compile(
+    r"^[ \t]*(?:/\*(?:(?!\*/).)*\*/[ \t]*|//[^\n]*)\n", re.MULTILINE | re.DOTALL
+)
+"""Comments that have their lines to themselves; no string of ours runs over several lines."""
+_INDENTS: Final = re.compile(r"^(?:[ \t]+|\n)", re.MULTILINE)
 _COLOR: Final = re.compile(r"#[0-9a-f]{6}", re.ASCII | re.IGNORECASE)
 _LOGO: Final = re.compile(r"data:image/(?:png|svg\+xml|webp);base64,[A-Za-z0-9+/]+={0,2}", re.ASCII)
 _ANCESTORS: Final = re.compile(r"[A-Za-z0-9_.:/*'\[\]-]+(?: [A-Za-z0-9_.:/*'\[\]-]+)*", re.ASCII)
@@ -47,6 +57,21 @@ _MARK: Final = (
     '<path d="M14 10a4 4 0 0 0-6-.4l-3 3a4 4 0 0 0 5.6 5.7L12 17"/></svg>'
 )
 """Two links of a chain, where the theme has no logo."""
+
+
+def _sign(kind: str, path: str) -> str:
+    return (
+        f'<span class="mark {kind}"><svg class="icon" viewBox="0 0 20 20" aria-hidden="true">'
+        f'<path d="{path}"/></svg></span>'
+    )
+
+
+_SIGNS: Final = {
+    "linked": _sign("good", "M4 10.5l4 4 8-9"),
+    "parked": _sign("info", "M10 17.5a7.5 7.5 0 1 0 0-15 7.5 7.5 0 0 0 0 15zM10 5.5V10l3 2"),
+    "refused": _sign("warn", "M10 3L1.8 17h16.4L10 3zM10 8v4.5M10 14.8v.1"),
+}
+"""What a plain form's answer shows over its title; hub.html has the same signs as symbols."""
 
 
 class ThemeError(ValueError):
@@ -111,7 +136,8 @@ class Pages:
         if name not in {"hub", "accounts"} or not (WEB / f"{name}.html").exists():
             return None
         # The Accounts page is never embedded.
-        return 200, self._page_headers(embedded=name == "hub"), self._rendered(f"{name}.html")
+        body = self._rendered(f"{name}.html", values={"locales": self._locales(name)})
+        return 200, self._page_headers(embedded=name == "hub"), body
 
     def asset(self, file_name: str) -> Response | None:
         """Return the file of that hashed name, None where there is none."""
@@ -168,6 +194,7 @@ class Pages:
                 "language": language,
                 "title": html.escape(_filled(result[f"{outcome}_title"], values)),
                 "outcome": outcome,
+                "sign": _SIGNS[outcome],
                 "text": text,
             },
         )
@@ -182,16 +209,18 @@ class Pages:
             "brand": f'<span class="brand">{logo}<span>{name}</span></span>',
             "name": name,
             "ancestors": html.escape(self._ancestors),
-            "locales": "\n".join(
-                f'<link rel="alternate" type="application/json" hreflang="{language}"'
-                f' href="{base}assets/{self._assets[f"{language}.json"].file_name}">'
-                for language in LANGUAGES
-            ),
         } | dict(values or {})
         text = _PLACEHOLDER.sub(
             lambda found: f"{base}assets/{self._assets[found[1]].file_name}", _read(template)
         )
         return re.sub(r"\{\{(\w+)\}\}", lambda found: known[found[1]], text)
+
+    def _locales(self, page: str) -> str:
+        return "\n".join(
+            f'<link rel="alternate" type="application/json" hreflang="{language}"'
+            f' href="assets/{self._assets[f"{page}-{language}.json"].file_name}">'
+            for language in LANGUAGES
+        )
 
     def _page_headers(self, *, embedded: bool) -> dict[str, str]:
         ancestors = self._ancestors if embedded else "'none'"
@@ -256,7 +285,7 @@ def _assets() -> dict[str, _Asset]:
             msg = f"modules import each other: {' → '.join((*importing, name))}"
             raise RuntimeError(msg)
         if name not in done:
-            body = _read(name)
+            body = _lean(_read(name))
             if name.endswith(".js"):
                 path = (*importing, name)
                 body = _IMPORT.sub(
@@ -271,10 +300,18 @@ def _assets() -> dict[str, _Asset]:
     for file in sorted([*WEB.glob("*.css"), *WEB.glob("*.js")]):
         if file.name != "embed.js":
             add(file.name)
-    for language in LANGUAGES:
-        compact = json.dumps(_sentences(language), ensure_ascii=False, separators=(",", ":"))
-        done[f"{language}.json"] = _named(f"{language}.json", compact)
+    for page, sections in SECTIONS.items():
+        for language in LANGUAGES:
+            asked = {name: _sentences(language)[name] for name in sections}
+            compact = json.dumps(asked, ensure_ascii=False, separators=(",", ":"))
+            name = f"{page}-{language}.json"
+            done[name] = _named(name, compact)
     return done
+
+
+def _lean(body: str) -> str:
+    """Return a script or style sheet without the lines and indents that only its readers need."""
+    return _INDENTS.sub("", _COMMENTS.sub("", body))
 
 
 @cache

@@ -5,7 +5,9 @@ The tests look at each with axe, and `screenshots.py` takes their pictures.
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.api_key import session as aws_session
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from conftest import Visitor
 
 NO_SUCH_SITE = "unknown-html"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def open_hub(visitor: Visitor, **fields: object) -> str:
@@ -110,8 +113,100 @@ def relink(visitor: Visitor) -> str:
     return str(account["id"])
 
 
+def refuse(visitor: Visitor, status: int, reason: str, **more: object) -> None:
+    """Let the service answer every link with a problem that can't be provoked from outside."""
+    body = {"code": reason, "reason": reason, "status": status, "detail": "Raw.", **more}
+    visitor.page.route(
+        "**/v1/accounts",
+        lambda route: route.fulfill(
+            status=status, content_type="application/problem+json", body=json.dumps(body)
+        ),
+    )
+
+
+def example(visitor: Visitor, name: str, session: str = "") -> str:
+    """Return an example with its placeholders filled in, as its comments say."""
+    text = (EXAMPLES / name).read_text(encoding="utf-8")
+    assert "https://YOUR-API/production" in text
+    filled = text.replace("https://YOUR-API/production", visitor.stack.api)
+    return filled.replace("nls_YOUR-SESSION", session)
+
+
+def send_example_form(visitor: Visitor, name: str, *, token: str = "", **fields: object) -> None:
+    """Fill in and send the plain form of the examples."""
+    session = visitor.session(**fields)["token"]
+    known = visitor.stack.simulator.credential(name)
+    visitor.page.goto(visitor.neighbour.show("/form", example(visitor, "form.html", session)))
+    visitor.page.fill("#subdomain", known.subdomain)
+    visitor.page.fill("#token", token or known.token)
+    visitor.page.click("button")
+
+
+def embed_example(visitor: Visitor, **fields: object) -> str:
+    """Open the plain page of the examples and press its button; the session is returned."""
+    session = str(visitor.session(**fields)["token"])
+    visitor.neighbour.show("/namely-session", json.dumps({"session": session}))
+    visitor.page.goto(visitor.neighbour.show("/plain", example(visitor, "plain.html")))
+    visitor.page.click("#link")
+    visitor.page.frame_locator("iframe").locator("#work:not([hidden])").wait_for()
+    return session
+
+
 def _form(visitor: Visitor) -> None:
     open_hub(visitor)
+
+
+def _typed(visitor: Visitor) -> None:
+    open_hub(visitor)
+    type_credential(visitor, "acme")
+    visitor.page.locator("#subdomain").fill("https://acme.namely.com/home")
+    visitor.page.press("#subdomain", "Tab")
+    visitor.page.click("#reveal")
+
+
+def _storage(visitor: Visitor) -> None:
+    refuse(visitor, 503, "storage_unavailable", retry_after=5)
+    connect(visitor, "acme")
+    problem(visitor.page)
+
+
+def _bug(visitor: Visitor) -> None:
+    refuse(visitor, 500, "internal_error", instance="1f0c9a7e-2b")
+    connect(visitor, "acme")
+    problem(visitor.page)
+
+
+def _throttled(visitor: Visitor) -> None:
+    connect(visitor, "throttled-429", confirm=True)
+    problem(visitor.page)
+
+
+def _offline(visitor: Visitor) -> None:
+    visitor.page.route(
+        "**/connect-sessions/current",
+        lambda route: route.fulfill(status=500, body=json.dumps({"reason": "internal_error"})),
+    )
+    show_hub(visitor)
+    ended(visitor.page)
+
+
+def _form_linked(visitor: Visitor) -> None:
+    send_example_form(visitor, "acme")
+    visitor.page.wait_for_url("**/v1/accounts")
+
+
+def _form_refused(visitor: Visitor) -> None:
+    send_example_form(visitor, "acme", token="NotTheRightToken0123456789")
+    visitor.page.wait_for_url("**/v1/accounts")
+
+
+def _form_parked(visitor: Visitor) -> None:
+    send_example_form(visitor, "error-503")
+    visitor.page.wait_for_url("**/v1/accounts")
+
+
+def embedded(visitor: Visitor) -> None:
+    embed_example(visitor)
 
 
 def _relink(visitor: Visitor) -> None:
@@ -235,6 +330,7 @@ def _exhausted(visitor: Visitor) -> None:
 
 STATES: dict[str, Callable[[Visitor], None]] = {
     "form": _form,
+    "typed": _typed,
     "relink": _relink,
     "connecting": _busy,
     "missing": _missing,
@@ -243,6 +339,9 @@ STATES: dict[str, Callable[[Visitor], None]] = {
     "token-refused": _refused,
     "owner-inactive": _inactive,
     "namely-down": _down,
+    "namely-throttled": _throttled,
+    "storage-unavailable": _storage,
+    "internal-error": _bug,
     "connection-lost": _lost,
     "confirm": _confirm,
     "linked": _linked,
@@ -256,4 +355,8 @@ STATES: dict[str, Callable[[Visitor], None]] = {
     "link-invalid": _invalid,
     "link-incomplete": _incomplete,
     "no-attempts-left": _exhausted,
+    "service-out-of-reach": _offline,
+    "plain-form-linked": _form_linked,
+    "plain-form-refused": _form_refused,
+    "plain-form-parked": _form_parked,
 }

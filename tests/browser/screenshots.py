@@ -36,7 +36,10 @@ def shots() -> list[Shot]:
         ("accounts-table-dark", accounts["table"], DARK),
         ("accounts-table-narrow", accounts["table"], NARROW),
         ("accounts-detail-narrow", accounts["detail"], NARROW),
+        ("accounts-detail-dark", accounts["detail"], DARK),
+        ("accounts-relink-narrow", accounts["relink"], NARROW),
         *((f"hub-{name}", state, WIDE) for name, state in hub.items()),
+        ("hub-embedded", hub_states.embedded, WIDE),
         *((f"hub-{name}-dark", hub[name], DARK) for name in ALSO_DARK),
         *((f"hub-{name}-narrow", hub[name], NARROW) for name in ALSO_NARROW),
         *((f"hub-form-{one}", hub["form"], WIDE | {"locale": one}) for one in LANGUAGES),
@@ -61,6 +64,8 @@ def main() -> None:
             show(visitor)
             # A dialog stands in the window; everything else is taken whole.
             whole = not visitor.page.locator("dialog[open]").count()
+            if visitor.faults:
+                sys.exit(f"{name}: {visitor.faults}")
             visitor.page.screenshot(path=folder / f"{name}.png", full_page=whole)
             visitor.close()
             print(name, flush=True)

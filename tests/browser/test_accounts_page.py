@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from accounts_states import DELETION, STATES, tell
+from looks import sound
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from playwright.sync_api import Locator, Page
 
@@ -311,6 +311,7 @@ def test_an_outage_loses_nothing(enter: Enter, stack, owner: str) -> None:
     page.route("**/v1/accounts", lambda route: route.abort())
     dialog.get_by_role("button", name="Test and link").click()
     expect(dialog.get_by_role("alert").filter(has_text="no connection")).to_be_visible()
+    expect(dialog.locator(".notice.bad")).to_be_focused()
     expect(token).to_have_value("kept-for-the-next-try")
     expect(dialog.get_by_label("Subdomain")).to_have_value("acme")
 
@@ -538,76 +539,169 @@ def test_the_session_chooses_the_language(
     assert not re.search(r"accounts\.\w+|\{\w+\}", opened.page.locator("body").inner_text())
 
 
-@contextmanager
-def sound(opened: Opened) -> Iterator[Page]:
-    """Check a state when the block ends: axe finds nothing, and nothing sticks out."""
-    yield opened.page
-    found = Axe().run(opened.page).response["violations"]
-    assert [(one["id"], one["nodes"][0]["target"]) for one in found] == []
-    wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert opened.page.evaluate(wide) <= 0
-
-
-@pytest.mark.parametrize("width", [1280, 320])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_state_is_accessible(
-    enter: Enter, link, stack, owner: str, theme: str, width: int
-) -> None:
-    options = {"color_scheme": theme, "viewport": {"width": width, "height": 800}}
-    opened = enter(owner=owner, options=options)
-    with sound(opened) as page:
-        expect(page.get_by_role("heading", name="No account is linked yet")).to_be_visible()
+def test_every_state_is_accessible_and_whole(enter: Enter, link, stack, owner: str) -> None:
+    opened = enter(owner=owner)
+    page = opened.page
+    expect(page.get_by_role("heading", name="No account is linked yet")).to_be_visible()
+    sound(page)
     for name in ("acme", "over-privileged", "only-self"):
         account = link(owner, name)
     stack.call("POST", f"/v1/accounts/{account['id']}/suspend")
     expect(page.locator("tbody tr")).to_have_count(3, timeout=SOON)
-    with sound(opened):
-        page.get_by_role("searchbox").fill("a")
-    with sound(opened):
-        opened.row("acme").get_by_role("button", name="Actions for").click()
+    page.get_by_role("searchbox").fill("a")
+    sound(page)
+    opened.row("acme").get_by_role("button", name="Actions for").click()
+    sound(page)
     page.keyboard.press("Escape")
-    with sound(opened):
-        page.get_by_role("button", name=f"Details of {owner} Ltd, over-privileged").click()
-        expect(page.locator(".ledger")).to_be_visible()
-    page.keyboard.press("Escape")
-    with sound(opened):
-        opened.menu("acme", "Unlink…")
-    page.keyboard.press("Escape")
-    with sound(opened):
-        opened.menu("acme", "Rename…")
-    page.keyboard.press("Escape")
-    with sound(opened):
-        page.get_by_role("button", name="Copy a link").click()
-        page.get_by_role("button", name="Make the link").click()
-        expect(page.get_by_role("heading", name="The link is ready")).to_be_visible()
+    for action in ("Unlink…", "Rename…", "Re-link…"):
+        opened.menu("acme", action)
+        sound(page)
+        page.keyboard.press("Escape")
+    page.get_by_role("button", name="Copy a link").click()
+    page.get_by_role("button", name="Make the link").click()
+    expect(page.get_by_role("heading", name="The link is ready")).to_be_visible()
+    sound(page)
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Link now").click()
-    with sound(opened):
-        page.get_by_role("button", name="Test and link").click()
+    page.get_by_role("button", name="Test and link").click()
+    sound(page)
     known = stack.simulator.credential("personal-token")
     page.get_by_role("dialog").get_by_label("Subdomain").fill(known.subdomain)
     page.get_by_role("textbox", name="Personal Access Token").fill(known.token)
-    with sound(opened):
-        page.get_by_role("button", name="Test and link").click()
-        expect(page.get_by_role("heading", name="is linked")).to_be_visible(timeout=SOON)
+    page.get_by_role("button", name="Test and link").click()
+    expect(page.get_by_role("heading", name="is linked")).to_be_visible(timeout=SOON)
+    sound(page)
     page.keyboard.press("Escape")
-    with sound(opened):
-        page.get_by_role("searchbox").fill("nothing like it")
-        expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
-    with sound(opened):
-        page.reload()
-        expect(page.get_by_role("heading", name="Open this page by its link")).to_be_visible()
+    page.get_by_role("searchbox").fill("nothing like it")
+    expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
+    sound(page)
+    page.reload()
+    expect(page.get_by_role("heading", name="Open this page by its link")).to_be_visible()
+    sound(page)
 
 
-def test_moving_text_turns_round_for_languages_from_right_to_left(
-    enter: Enter, link, owner: str
-) -> None:
+def test_a_detail_with_everything_is_accessible_and_whole(enter: Enter, link, owner: str) -> None:
+    link(owner, "over-privileged", label="EU payroll")
+    opened = enter(owner=owner)
+    tell(opened.visitor, deletion=DELETION)
+    opened.page.get_by_role("button", name=f"Details of {owner} Ltd").click()
+    expect(opened.page.get_by_role("dialog")).to_contain_text("Deletion receipt")
+    sound(opened.page)
+
+
+@pytest.mark.parametrize("state", ["loading", "failed", "out-of-reach", "session-ended"])
+def test_a_page_without_its_accounts_is_accessible_and_whole(visitor, state: str) -> None:
+    STATES[state](visitor)
+    sound(visitor.page)
+
+
+def test_a_menu_stays_on_the_page_from_right_to_left(enter: Enter, link, owner: str) -> None:
     link(owner, "acme")
     opened = enter(owner=owner, options={"viewport": {"width": 1280, "height": 800}})
-    with sound(opened) as page:
-        page.evaluate("document.documentElement.dir = 'rtl'")
-        button = opened.row("acme").get_by_role("button", name="Actions for")
-        button.click()
-        box = page.get_by_role("menu").bounding_box()
+    page = opened.page
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    opened.row("acme").get_by_role("button", name="Actions for").click()
+    box = page.get_by_role("menu").bounding_box()
     assert box
-    assert box["x"] >= 0
+    assert 0 <= box["x"] < 640
+
+
+def test_the_deletion_receipt_is_shown_once_there_is_one(enter: Enter, link, owner: str) -> None:
+    link(owner, "acme")
+    opened = enter(owner=owner)
+    page = opened.page
+    page.get_by_role("button", name=f"Details of {owner} Ltd").click()
+    detail = page.get_by_role("dialog")
+    expect(detail.locator(".ledger li")).to_have_count(1)
+    expect(detail.get_by_role("heading", name="Deletion receipt")).to_have_count(0)
+    page.keyboard.press("Escape")
+    tell(opened.visitor, deletion=DELETION | {"scheduled_at": None})
+    page.get_by_role("button", name=f"Details of {owner} Ltd").click()
+    shown = detail.locator("section", has=page.get_by_role("heading", name="Deletion receipt"))
+    for text in (
+        "API key backend",
+        "Not confirmed yet",
+        "2 Dec 2026",
+        DELETION["secret_arn"],
+        DELETION["request_id"],
+    ):
+        expect(shown).to_contain_text(text)
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_a_relink_may_leave_its_site_only_where_the_operator_says_so(
+    enter: Enter, link, owner: str, allowed: bool
+) -> None:
+    account = link(owner, "acme")
+    opened = enter(owner=owner)
+    made = {"url": "https://example.com/hub#nls_x", "expires_at": "2030-01-01T00:00:00Z"}
+    asked = []
+
+    def answer(route) -> None:
+        asked.append(route.request.post_data_json)
+        route.fulfill(status=201, json=made)
+
+    opened.page.route("**/v1/connect-sessions", answer)
+    opened.menu("acme", "Re-link…")
+    dialog = opened.page.get_by_role("dialog")
+    box = dialog.get_by_role("checkbox", name="Allow another Namely site")
+    expect(box).not_to_be_checked()
+    expect(box).to_have_accessible_description(re.compile("another site.*recorded"))
+    if allowed:
+        box.check()
+    dialog.get_by_role("button", name="Make the link").click()
+    expect(dialog.get_by_label("Link", exact=True)).to_have_value(made["url"])
+    (body,) = asked
+    assert body["account_id"] == account["id"]
+    assert body.get("other_site") is (True if allowed else None)
+    # A link that names the site would hold the customer to it.
+    assert body.get("subdomain") == (None if allowed else "acme")
+
+
+def test_a_failed_account_says_why(enter: Enter, link, owner: str) -> None:
+    link(owner, "acme")
+    opened = enter(owner=owner)
+    reason = {"code": "token_refused", "detail": "raw", "at": "2026-11-02T09:30:00Z"}
+    tell(opened.visitor, status="error", status_reasons=[reason])
+    # Who comes back to the tab sees what is new at once.
+    opened.page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
+    row = opened.row("acme")
+    expect(row).to_contain_text("Error", timeout=SOON)
+    expect(row).to_contain_text("Namely refused the token: expired, deleted")
+    expect(row).not_to_contain_text("raw")
+
+
+def test_a_list_that_grows_old_says_so(visitor, link, stack, owner: str) -> None:
+    link(owner, "acme")
+    page = visitor.page
+    page.clock.install()
+    page.goto(stack.accounts_link(owner_id=owner, owner_name=f"{owner} Ltd"))
+    row = page.get_by_role("row").filter(has_text="acme")
+    expect(row).to_be_visible()
+    visitor.expected.append("net::ERR_FAILED")
+    page.route("**/v1/accounts?*", lambda route: route.abort())
+    stale = page.get_by_text("The list can't be refreshed")
+
+    def wait_until(shown: bool) -> None:
+        for _ in range(20):
+            page.clock.run_for(10_000)
+            page.wait_for_timeout(100)
+            if stale.is_visible() is shown:
+                return
+
+    wait_until(shown=True)
+    expect(stale).to_be_visible()
+    expect(row).to_be_visible()
+    page.unroute("**/v1/accounts?*")
+    wait_until(shown=False)
+    expect(stale).to_be_hidden()
+
+
+def test_a_start_without_connection_can_be_tried_again(visitor) -> None:
+    visitor.expected.append("net::ERR_FAILED")
+    visitor.page.route("**/v1/portal-sessions/current", lambda route: route.abort(), times=1)
+    visitor.page.goto(visitor.stack.accounts_link())
+    page = visitor.page
+    expect(page.get_by_role("alert").filter(has_text="no connection")).to_be_visible()
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("heading", name="Accounts", level=1)).to_be_visible()

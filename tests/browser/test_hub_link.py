@@ -291,12 +291,23 @@ def test_the_link_opened_again_in_the_same_tab_begins_anew(visitor) -> None:
     visitor.page.get_by_text("Second Ltd").first.wait_for()
 
 
-def test_the_page_weighs_at_most_40_kib(visitor) -> None:
-    bodies = []
-    visitor.context.on("response", lambda answer: bodies.append(answer))
-    linked(visitor)
-    assets = {one.url: one for one in bodies if "/v1/" not in one.url and one.ok}
-    assert len(assets) > 5
-    sizes = {url: len(gzip.compress(one.body())) for url, one in assets.items()}
+@pytest.mark.parametrize("path", ["hub", "accounts"])
+def test_a_page_weighs_at_most_40_kib(visit, path: str) -> None:
+    visitor = visit(cached=False)
+    answers = []
+    visitor.context.on("response", lambda answer: answers.append(answer))
+    if path == "hub":
+        linked(visitor)
+    else:
+        visitor.page.goto(visitor.stack.accounts_link())
+        visitor.page.get_by_role("heading", name="Accounts", level=1).wait_for()
+    files = {one.url: one for one in answers if "/v1/" not in one.url and one.ok}
+    assert len(files) > 5
+    sizes = {url: len(gzip.compress(one.body(), 6)) for url, one in files.items()}
     assert sum(sizes.values()) <= 40 * 1024, sizes
-    assert len([url for url in assets if url.endswith(".json")]) == 1
+    assert len([url for url in files if url.endswith(".json")]) == 1
+    for url, one in files.items():
+        kept = one.headers["cache-control"]
+        assert kept == ("public, max-age=31536000, immutable" if "/assets/" in url else "no-store")
+        assert one.headers["x-content-type-options"] == "nosniff"
+        assert "default-src 'none'" in one.headers["content-security-policy"]

@@ -1,23 +1,38 @@
 """What is wrong is said where it belongs, in the person's words, and with what to do."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from hub_states import (
+    STATES,
     connect,
     ended,
     expire,
     linked,
     open_hub,
     problem,
+    refuse,
     show_hub,
     type_credential,
 )
 
 ROOT = Path(__file__).parents[2]
-SENTENCES = json.loads((ROOT / "functions/hub/web/locales/en.json").read_text(encoding="utf-8"))
-GERMAN = json.loads((ROOT / "functions/hub/web/locales/de.json").read_text(encoding="utf-8"))
+LANGUAGES = {
+    file.stem: json.loads(file.read_text(encoding="utf-8"))
+    for file in (ROOT / "functions/hub/web/locales").glob("*.json")
+}
+SENTENCES, GERMAN = LANGUAGES["en"], LANGUAGES["de"]
+ENDINGS = {
+    "unauthorized",
+    "forbidden",
+    "not_found",
+    "session_expired",
+    "session_used",
+    "attempts_exhausted",
+}
+"""Reasons that are a page of their own: the session is over."""
 
 BY_SITE = [
     ("unknown-html", "site_answers_html"),
@@ -85,6 +100,97 @@ def test_an_outage_is_said_on_top_and_nothing_typed_is_lost(visitor, name, reaso
     assert visitor.page.evaluate("document.activeElement.id") == "problem"
     assert visitor.page.input_value("#token") == token
     assert visitor.page.get_attribute("#connect", "aria-disabled") == "false"
+
+
+def test_every_credential_of_the_simulator_is_told_as_one_of_these(stack) -> None:
+    def reason(known) -> tuple[str, str]:
+        body = {"subdomain": known.subdomain, "token": known.token, "dry_run": True}
+        owner = {"owner_id": f"credential-{known.name}", "owner_name": "Credentials Ltd"}
+        status, answer = stack.call("POST", "/v1/accounts", body | owner)
+        assert (status == 200) is (known.expect == "linked"), (known, answer)
+        return known.name, answer.get("reason", "linked")
+
+    with ThreadPoolExecutor(8) as pool:
+        told = dict(pool.map(reason, stack.simulator.credentials))
+    seen = {reason for _, reason in [*BY_SITE, *BY_TOKEN, *UNDETERMINED]} | {"linked"}
+    assert {name: one for name, one in told.items() if one not in seen} == {}
+    assert set(told.values()) == seen
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_problem_is_told_in_every_language(visitor, language: str) -> None:
+    page = visitor.page
+    told = LANGUAGES[language]["reasons"]
+    open_hub(visitor, locale=language)
+    type_credential(visitor, "acme")
+    answer = {"retry_after": 60}
+    page.route("**/v1/accounts", lambda route: route.fulfill(status=422, body=json.dumps(answer)))
+    seen = {}
+    for reason in sorted(told.keys() - ENDINGS):
+        answer.update(reason=reason, code=reason, detail="Raw words.", hint="Raw hint.")
+        page.click("#connect")
+        problem(page)
+        seen[reason] = page.inner_text("#problem")
+        for sentence in told[reason].values():
+            filled = sentence.replace("{subdomain}", "acme").replace("{minutes}", "1")
+            assert filled in seen[reason]
+        assert "Raw" not in seen[reason]
+    assert len(set(seen.values())) == len(seen)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("reason", sorted(ENDINGS))
+def test_every_end_of_a_session_is_told_in_every_language(visitor, language, reason) -> None:
+    refuse(visitor, 410, reason)
+    connect(visitor, "acme", locale=language)
+    ended(visitor.page)
+    shown = visitor.page.inner_text("#ended")
+    sentences = LANGUAGES[language]
+    assert sentences["hub"]["ended"][reason]["title"] in shown
+    for sentence in sentences["reasons"][reason].values():
+        assert sentence in shown
+    assert visitor.page.input_value("#token") == ""
+
+
+def test_a_conflict_that_lasts_is_told_with_what_to_do(visitor) -> None:
+    visitor.page.clock.install()
+    refuse(visitor, 409, "conflict", retry_after=2)
+    connect(visitor, "acme")
+    for _ in range(5):
+        visitor.page.wait_for_timeout(200)
+        visitor.page.clock.run_for(3000)
+    problem(visitor.page)
+    for sentence in sentences("conflict", "acme"):
+        assert sentence in visitor.page.inner_text("#problem")
+
+
+def test_a_bug_is_told_with_the_number_of_the_request(visitor) -> None:
+    refuse(visitor, 500, "internal_error", instance="request-1")
+    connect(visitor, "acme")
+    problem(visitor.page)
+    shown = visitor.page.inner_text("#problem")
+    assert SENTENCES["reasons"]["internal_error"]["detail"] in shown
+    assert "request-1" in shown
+
+
+def test_storage_that_fails_loses_nothing(visitor) -> None:
+    refuse(visitor, 503, "storage_unavailable", retry_after=5)
+    token = connect(visitor, "acme")
+    problem(visitor.page)
+    assert "Nothing was lost" in visitor.page.inner_text("#problem")
+    assert visitor.page.input_value("#token") == token
+    visitor.page.unroute("**/v1/accounts")
+    visitor.page.click("#connect")
+    visitor.page.wait_for_selector("dialog[open]")
+
+
+def test_another_site_is_refused_at_the_subdomain_of_a_relink(visitor) -> None:
+    known = visitor.stack.simulator.credential("acme")
+    owner = {"owner_id": visitor.owner, "owner_name": "Demo Ltd"}
+    body = {"subdomain": known.subdomain, "token": known.token}
+    account = visitor.stack.call("POST", "/v1/accounts", body | owner)[1]
+    connect(visitor, "only-self", account_id=account["id"])
+    said_at(visitor, "subdomain", "site_mismatch")
 
 
 @pytest.mark.parametrize(
@@ -212,6 +318,16 @@ def test_an_unknown_session_says_what_to_do(visitor) -> None:
 def test_a_page_without_its_session_says_what_to_do(visitor, fragment: str) -> None:
     visitor.page.goto(f"{visitor.stack.api}/hub{fragment}")
     says(visitor, "no_session")
+
+
+def test_a_lost_connection_is_told_with_what_to_do(visitor) -> None:
+    STATES["connection-lost"](visitor)
+    for sentence in SENTENCES["hub"]["lost"].values():
+        assert sentence in visitor.page.inner_text("#problem")
+    assert visitor.page.evaluate("document.activeElement.id") == "problem"
+    visitor.page.unroute("**/v1/accounts")
+    visitor.page.click("#connect")
+    visitor.page.wait_for_selector("dialog[open]")
 
 
 def test_too_many_attempts_end_the_session(visitor) -> None:

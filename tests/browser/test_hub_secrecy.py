@@ -26,6 +26,19 @@ def test_a_token_is_in_no_address_and_no_header(visitor) -> None:
         assert token not in str(request.headers)
 
 
+def test_a_token_is_in_no_log_and_no_console(visitor) -> None:
+    said = []
+    visitor.context.on("console", lambda message: said.append(message.text))
+    token = connect(visitor, "acme", token="PlantedToken0123456789abcdefghijklmnop")
+    problem(visitor.page)
+    session = open_hub(visitor)
+    assert token not in "\n".join(said)
+    for log in visitor.stack.logs.rglob("*.log"):
+        text = log.read_text(encoding="utf-8", errors="replace")
+        assert token not in text, log.name
+        assert session not in text, log.name
+
+
 def test_a_session_is_in_no_address_that_is_asked_for(visitor) -> None:
     session = open_hub(visitor)
     for request in visitor.requests:

@@ -26,9 +26,20 @@
  * @property {string | null} linked_at
  * @property {string | null} checked_at
  * @property {string | null} recoverable_until
+ * @property {Deletion | null} [deletion] there once the token is to be deleted
  * @property {number} revision
  */
-/** @typedef {{at: string, action: string, actor: {kind: string, name: string}, detail: string}} Entry */
+/** @typedef {{kind: string, name: string}} Actor */
+/** @typedef {{at: string, action: string, actor: Actor, detail: string}} Entry */
+/**
+ * @typedef {object} Deletion
+ * @property {string} requested_at
+ * @property {Actor | string | null} requested_by
+ * @property {string | null} request_id
+ * @property {string | null} secret_arn
+ * @property {string | null} scheduled_at null until Secrets Manager has confirmed
+ * @property {string | null} final_at
+ */
 /** @typedef {Partial<Record<"cursor" | "status" | "owner_id" | "subdomain", string>>} Filters */
 
 /** Milliseconds; API Gateway itself gives up after 29 seconds. */

@@ -8,6 +8,8 @@ import { siteOf } from "./accounts-text.js";
 
 /** @typedef {import("./accounts-api.js").Account} Account */
 /** @typedef {import("./accounts-api.js").Api} Api */
+/** @typedef {import("./accounts-api.js").Actor} Actor */
+/** @typedef {import("./accounts-api.js").Deletion} Deletion */
 /** @typedef {import("./accounts-api.js").Entry} Entry */
 /** @typedef {import("./accounts-text.js").Words} Words */
 /** @typedef {import("./accounts-menu.js").Item} Item */
@@ -96,6 +98,7 @@ export function openDetail({ words, api, account, items, onfresh, explain, onclo
           ],
         ]),
       ),
+      ...(one.deletion ? [deletionReceipt(words, one.deletion)] : []),
       ...(warnings ? [h("section", {}, h("h3", {}, words.t("detail.warnings")), warnings)] : []),
       h("section", {}, h("h3", {}, words.t("detail.receipt")), receipt(words, one)),
       h(
@@ -146,16 +149,47 @@ export function openDetail({ words, api, account, items, onfresh, explain, onclo
   };
 }
 
+/** That the token was ordered to be deleted, and what became of it. @param {Words} words @param {Deletion} of */
+function deletionReceipt(words, of) {
+  return h(
+    "section",
+    {},
+    h("h3", {}, words.t("deletion.title")),
+    facts([
+      [words.t("deletion.requested"), moment(words, of.requested_at, "moment")],
+      [words.t("deletion.by"), of.requested_by && actorName(words, of.requested_by)],
+      [
+        words.t("deletion.scheduled"),
+        moment(words, of.scheduled_at, "moment", words.t("deletion.not_scheduled")),
+      ],
+      [words.t("deletion.final"), of.final_at && moment(words, of.final_at, "moment")],
+      [
+        words.t("deletion.secret"),
+        of.secret_arn && copyable(words, of.secret_arn, words.t("deletion.secret")),
+      ],
+      [
+        words.t("deletion.request"),
+        of.request_id && copyable(words, of.request_id, words.t("deletion.request")),
+      ],
+    ]),
+  );
+}
+
+/** @param {Words} words @param {Actor | string} actor @returns {string} */
+function actorName(words, actor) {
+  if (typeof actor === "string") return actor;
+  const text = words.t(`actor.${actor.kind}`, { name: actor.name });
+  return text.startsWith("accounts.") ? actor.name : text;
+}
+
 /** @param {Words} words @param {Entry[]} entries */
 function timeline(words, entries) {
   if (!entries.length) return h("p", { class: "muted" }, words.t("detail.ledger_none"));
   return h(
     "ol",
     { class: "ledger" },
-    entries.map((entry) => {
-      const { kind, name } = entry.actor;
-      const actor = words.t(`actor.${kind}`, { name });
-      return h(
+    entries.map((entry) =>
+      h(
         "li",
         {},
         h("span", { class: "ledger-dot" }, icon(ENTRY_ICON[entry.action] ?? "clock")),
@@ -165,11 +199,11 @@ function timeline(words, entries) {
           { class: "muted small" },
           moment(words, entry.at, "moment"),
           " · ",
-          words.t("detail.by", { actor: actor.startsWith("accounts.") ? name : actor }),
+          words.t("detail.by", { actor: actorName(words, entry.actor) }),
         ),
         entry.detail && h("span", { class: "small" }, entry.detail),
-      );
-    }),
+      ),
+    ),
   );
 }
 
@@ -181,7 +215,7 @@ const ENTRY_ICON = {
   suspended: "pause",
   resumed: "check",
   unlinked: "dash",
-  deletion_scheduled: "dash",
+  deletion_scheduled: "clock",
   noticed: "refresh",
   failed: "error",
   rejected: "error",

@@ -140,10 +140,11 @@ function field(words, { label, hint, required, fixed, value = "", suffix, most, 
  * @param {() => Promise<void>} options.send
  * @param {() => void} options.cancel
  * @param {Child[]} [options.before]
+ * @param {Child} [options.after]
  * @param {boolean} [options.danger]
  * @returns {HTMLFormElement}
  */
-function form(desk, { fields, submit, busy, send, cancel, before = [], danger }) {
+function form(desk, { fields, submit, busy, send, cancel, before = [], after, danger }) {
   const { words } = desk;
   const alert = h("div", { role: "alert" });
   const progress = h("p", { class: "progress", role: "status" });
@@ -164,15 +165,16 @@ function form(desk, { fields, submit, busy, send, cancel, before = [], danger })
     }
     const wait = problem?.retryAfter ? words.plural("retry_in", problem.retryAfter) : "";
     const server = problem && problem.status >= 500 && problem.instance;
-    alert.replaceChildren(
-      h(
-        "div",
-        { class: "notice bad" },
-        h("p", {}, text),
-        (hint || wait) && h("p", { class: "small" }, [hint, wait].filter(Boolean).join(" ")),
-        server && h("p", { class: "small mono" }, words.t("problem_id", { id: problem.instance })),
-      ),
+    const notice = h(
+      "div",
+      { class: "notice bad", tabindex: "-1" },
+      h("p", {}, text),
+      (hint || wait) && h("p", { class: "small" }, [hint, wait].filter(Boolean).join(" ")),
+      server && h("p", { class: "small mono" }, words.t("problem_id", { id: problem.instance })),
     );
+    alert.replaceChildren(notice);
+    // It stands above the fields, perhaps out of sight of the button.
+    notice.focus();
   }
 
   return h(
@@ -211,6 +213,7 @@ function form(desk, { fields, submit, busy, send, cancel, before = [], danger })
     before,
     alert,
     Object.values(fields).map((one) => one.element),
+    after,
     progress,
     h(
       "div",
@@ -388,13 +391,17 @@ export function openInvite(desk, again = null) {
     ...ownerFields(desk, again),
     ...(!again && { subdomain: subdomainField(words) }),
   };
+  const id = uid("field");
+  const other = h("input", { id, type: "checkbox", "aria-describedby": `${id}-hint` });
 
   async function send() {
     const made = await api.invite({
       owner_id: fields.owner_id.value,
       owner_name: fields.owner_name.value,
       expires_in: INVITATION,
-      ...(again && { account_id: again.id, subdomain: again.subdomain }),
+      ...(again && { account_id: again.id }),
+      // A link that names the site holds the customer to it.
+      ...(again && (other.checked ? { other_site: true } : { subdomain: again.subdomain })),
       ...(fields.subdomain?.value && { subdomain: fields.subdomain.value }),
     });
     const id = uid("field");
@@ -443,6 +450,15 @@ export function openInvite(desk, again = null) {
       busy: words.t("invite.busy"),
       send,
       cancel: dialog.close,
+      after:
+        again &&
+        h(
+          "div",
+          { class: "check" },
+          other,
+          h("label", { for: id }, words.t("invite.other_site")),
+          h("p", { id: `${id}-hint`, class: "hint" }, words.t("invite.other_site_hint", { site })),
+        ),
       before: [
         h("p", { class: "muted" }, words.t(again ? "invite.text_again" : "invite.text", { site })),
         again &&

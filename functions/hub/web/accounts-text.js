@@ -96,6 +96,8 @@ export class Words {
    * @returns {{text: string, hint: string}}
    */
   problem(problem, subdomain = "") {
+    // Here it need not be a link that failed.
+    if (problem.code === "storage_unavailable") return { text: this.t("unavailable"), hint: "" };
     if (problem.code === "offline") return { text: this.t("offline"), hint: "" };
     const values = { subdomain, minutes: Math.ceil(problem.retryAfter / 60) };
     const own = this.#found(`reasons.${problem.reason}.detail`, values);

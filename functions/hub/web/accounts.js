@@ -239,6 +239,7 @@ class View {
   fail(text) {
     const { words } = this;
     this.content.removeAttribute("aria-busy");
+    this.count.textContent = "";
     this.content.replaceChildren(
       h(
         "div",

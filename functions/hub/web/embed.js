@@ -87,6 +87,8 @@
     const own = host ?? document.body.appendChild(document.createElement("div"));
     const dialog = document.createElement("dialog");
     dialog.setAttribute("aria-label", "Namely");
+    // What shows before the frame has painted is as light or dark as the frame.
+    if (options.theme) dialog.style.colorScheme = options.theme;
     let over = false;
     const close = () => {
       if (over) return;

@@ -26,6 +26,8 @@ const HELPED_BY = {
 };
 /** What the progress had come to when a reason was found. */
 const FAILED_AT = { site: /^(site_|subdomain_|unreachable)/, store: /^(storage_|conflict)/ };
+/** Codes that say nothing about what was entered. */
+const NO_VERDICT = /^(namely_|storage_unavailable|internal_error|conflict|offline)/;
 const STEPS = ["site", "token", "store"];
 /** Milliseconds after which a step is likely to have begun; the answer tells what is true. */
 const PACE = [0, 700, 1900];
@@ -254,6 +256,8 @@ function showProblem(problem) {
     $(`${field}-field`).classList.add("invalid");
     $(field).setAttribute("aria-invalid", "true");
   } else {
+    // Red is for what the person can put right; an outage is nobody's mistake.
+    $("problem").className = `notice ${NO_VERDICT.test(problem.code) ? "warn" : "bad"}`;
     $("problem").replaceChildren(...lines.filter(Boolean));
     $("problem").hidden = false;
   }
@@ -403,10 +407,11 @@ async function post(typed, { dryRun, from }) {
   if (ENDS.has(problem.reason)) end(problem.reason, { problem });
   else {
     failProgress(problem.reason ?? "");
-    if (answer.status === 0) {
-      $("progress").hidden = true;
-      showProblem({ detail: t("hub.lost.detail"), hint: t("hub.lost.hint") });
-    } else showProblem(problem);
+    // Then nobody knows how far it came.
+    if (answer.status === 0 || problem.code === "internal_error") $("progress").hidden = true;
+    if (answer.status === 0)
+      showProblem({ code: "offline", detail: t("hub.lost.detail"), hint: t("hub.lost.hint") });
+    else showProblem(problem);
   }
   return null;
 }
@@ -517,8 +522,7 @@ function openDialog({ title, lead, mark: sign, parts, actions }) {
       "div",
       { class: "dialog-head" },
       sign && el("span", { class: "mark good", "aria-hidden": "true" }, icon(sign)),
-      el("h2", { id: "dialog-title", tabindex: "-1" }, title),
-      el("p", {}, lead),
+      el("div", {}, el("h2", { id: "dialog-title", tabindex: "-1" }, title), el("p", {}, lead)),
     ),
     ...parts,
     el("div", { class: "actions" }, ...actions),

@@ -1,0 +1,48 @@
+"""What holds of every state of every page: axe finds nothing, and nothing is cut off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from axe_playwright_python.sync_playwright import Axe
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+# What is wider than its place: the page, or a dialog, a card or a table in it.
+_CUT_OFF = """() => [document.scrollingElement, ...document.querySelectorAll(
+    "dialog[open], .card, .blank, .receipt, table")]
+  .filter((one) => one.checkVisibility() && one.scrollWidth > one.clientWidth + 1)
+  .map((one) => `${one.tagName}.${one.className} ${one.scrollWidth} > ${one.clientWidth}`)"""
+
+
+def sound(page: Page) -> None:
+    """Look at a state in both themes, at 320 px, from right to left and with large text."""
+    size = page.viewport_size
+    page.emulate_media(reduced_motion="reduce", color_scheme="light")
+    _axe(page, "light")
+    page.emulate_media(color_scheme="dark")
+    _axe(page, "dark")
+    assert page.evaluate(_CUT_OFF) == []
+    assert page.evaluate("document.getAnimations().length") == 0
+    # 320 px is also what 1280 px are at 400 % zoom (WCAG 1.4.10).
+    page.set_viewport_size({"width": 320, "height": 640})
+    _axe(page, "dark, 320 px")
+    assert page.evaluate(_CUT_OFF) == []
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    assert page.evaluate(_CUT_OFF) == []
+    page.evaluate("document.documentElement.dir = 'ltr'")
+    # Text alone at 200 % (WCAG 1.4.4), in the room that 1280 px are at 200 % zoom.
+    page.set_viewport_size({"width": 640, "height": 450})
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    assert page.evaluate(_CUT_OFF) == []
+    page.evaluate("document.documentElement.style.fontSize = ''")
+    page.set_viewport_size(size or {"width": 1280, "height": 900})
+    page.emulate_media(color_scheme="light")
+
+
+def _axe(page: Page, where: str) -> None:
+    found = Axe().run(page, options=RULES)
+    assert found.violations_count == 0, f"{where}: {found.generate_report()}"
