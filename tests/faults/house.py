@@ -32,7 +32,7 @@ from faults.wire import Fault, Killed, Run, Wire, no_pauses, process
 from namely_link import bootstrap
 from namely_link.access import SCOPES
 from namely_link.bearers import Kind, mint
-from namely_link.model import ApiKey, Subdomain, Token, timestamp
+from namely_link.model import ApiKey, Subdomain, Token, moment, timestamp
 from namely_link.probe import ME, PEOPLE, SITE, Answer, Failure, Questions, Reply
 from namely_link.registry import DynamoDbRegistry
 from templates import create_table
@@ -235,15 +235,16 @@ class House:
                     self._told += len(batch)
 
     def settle(self) -> None:
-        """Let time pass as it does in AWS, until nothing is due and nothing waits."""
-        for _ in range(8):
-            self.later(150)
+        """Let time pass as it does in AWS, until nothing is due within the hour."""
+        for _ in range(10):
             done = self.sweep()
             checked = self.drain_queue()
             self.drain_stream()
-            pending = [one for one in self.rows() if one.get("status") == {"S": "pending"}]
-            if done == {} and not checked and not pending:
+            due = [moment(row["due_at"]["S"]) for row in self.rows() if "due_at" in row]
+            soon = [one for one in due if one <= self.now + timedelta(hours=1)]
+            if done == {} and not checked and not soon:
                 return
+            self.now = max(self.now + timedelta(seconds=1), *soon, self.now)
 
     def later(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)

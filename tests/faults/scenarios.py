@@ -235,7 +235,10 @@ SCENARIOS: Final = (
     ),
     Scenario(name="check: fine", prepare=check_due, once=checks),
     Scenario(
-        name="check: refused once", prepare=lambda house: refused(house, times=0), once=checks
+        name="check: refused once",
+        prepare=lambda house: refused(house, times=0),
+        once=checks,
+        after=lambda house: house.namely.good.add(A),
     ),
     Scenario(
         name="check: refused again",

@@ -8,7 +8,7 @@ from faults.invariants import INVARIANTS
 from faults.matrix import interleaved, with_faults
 from faults.scenarios import PAIRS, SCENARIOS, Pair, Scenario
 
-EVERY = 6
+EVERY = 16
 """Each run plays one case in so many, the same ones each time."""
 
 

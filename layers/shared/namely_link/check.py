@@ -124,7 +124,8 @@ class Checker:
             entry=LedgerEntry(at=at, action=action, actor=actor, request_id=request_id)
             if action
             else None,
-            due_at=found.next_check_at,
+            # A version that is not promoted yet is not to wait for the next check.
+            due_at=at if found.unpromoted else found.next_check_at,
         )
 
     def _found(self, account: Account, verdict: Verdict, now: datetime) -> Account:

@@ -194,7 +194,9 @@ class Manager:
                 ),
             ),
             entry=self._entry(action),
-            due_at=after.next_check_at or timestamp(now + _RETRY),
+            due_at=timestamp(now + _RETRY)
+            if after.unpromoted or not after.next_check_at
+            else after.next_check_at,
             attempt_id=attempt_id,
         )
 
