@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import hashlib
 import os
 import subprocess
@@ -85,7 +86,7 @@ def running(
 ) -> Iterator[Stack]:
     """Build, deploy and run everything until the block ends.
 
-    `state` is where logs go and where SAM keeps what it has built.
+    `state` is where logs go.
 
     Raises:
         LocalError: with what to do about it.
@@ -150,12 +151,18 @@ def _build(environ: Mapping[str, str], state: Path) -> None:
         for file in files:
             if file.is_file() and "__pycache__" not in file.parts and "_cache" not in str(file):
                 digest.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
-    stamp = state / "built"
-    built = ROOT / ".aws-sam" / "build" / "template.yaml"
-    if built.exists() and stamp.exists() and stamp.read_text() == digest.hexdigest():
-        return
-    _sam(["build"], environ, state)
-    stamp.write_text(digest.hexdigest())
+    made = ROOT / ".aws-sam"
+    made.mkdir(exist_ok=True)
+    stamp = made / "built"
+    # One at a time: the tests run two stacks at once.
+    with (made / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        built = (made / "build" / "template.yaml").exists() and stamp.exists()
+        if built and stamp.read_text() == digest.hexdigest():
+            return
+        stamp.unlink(missing_ok=True)
+        _sam(["build"], environ, state)
+        stamp.write_text(digest.hexdigest())
 
 
 def _deploy(environ: Mapping[str, str], state: Path, simulator: Simulator) -> dict[str, str]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 DELETION = {
     "requested_at": "2026-11-02T09:30:00Z",
-    "requested_by": {"kind": "api_key", "name": "backend"},
+    "requested_by": "backend",
     "request_id": "8b1f4c1e-60d3-4a51-9a53-1f7f2f6a2c11",
     "secret_arn": "arn:aws:secretsmanager:eu-central-1:000000000000:secret:namely-link/namely/x-1",
     "scheduled_at": "2026-11-02T09:30:02Z",
@@ -157,7 +157,6 @@ def ledger(visitor: Visitor) -> None:
 
 
 def deleted(visitor: Visitor) -> None:
-    tell(visitor, deletion=DELETION)
     visitor.page.goto(visitor.stack.accounts_link())
     visitor.page.get_by_label("Status").select_option("unlinked")
     visitor.page.get_by_role("button", name="Details of Harbor Dental").click()

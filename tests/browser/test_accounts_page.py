@@ -619,7 +619,7 @@ def test_the_deletion_receipt_is_shown_once_there_is_one(enter: Enter, link, own
     page.get_by_role("button", name=f"Details of {owner} Ltd").click()
     shown = detail.locator("section", has=page.get_by_role("heading", name="Deletion receipt"))
     for text in (
-        "API key backend",
+        "backend",
         "Not confirmed yet",
         "2 Dec 2026",
         DELETION["secret_arn"],

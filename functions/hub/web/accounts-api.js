@@ -26,7 +26,7 @@
  * @property {string | null} linked_at
  * @property {string | null} checked_at
  * @property {string | null} recoverable_until
- * @property {Deletion | null} [deletion] there once the token is to be deleted
+ * @property {Deletion | null} deletion there once the token is to be deleted
  * @property {number} revision
  */
 /** @typedef {{kind: string, name: string}} Actor */
@@ -34,9 +34,9 @@
 /**
  * @typedef {object} Deletion
  * @property {string} requested_at
- * @property {Actor | string | null} requested_by
- * @property {string | null} request_id
- * @property {string | null} secret_arn
+ * @property {string} requested_by
+ * @property {string} request_id
+ * @property {string} secret_arn
  * @property {string | null} scheduled_at null until Secrets Manager has confirmed
  * @property {string | null} final_at
  */

@@ -157,7 +157,7 @@ function deletionReceipt(words, of) {
     h("h3", {}, words.t("deletion.title")),
     facts([
       [words.t("deletion.requested"), moment(words, of.requested_at, "moment")],
-      [words.t("deletion.by"), of.requested_by && actorName(words, of.requested_by)],
+      [words.t("deletion.by"), of.requested_by],
       [
         words.t("deletion.scheduled"),
         moment(words, of.scheduled_at, "moment", words.t("deletion.not_scheduled")),
@@ -175,9 +175,8 @@ function deletionReceipt(words, of) {
   );
 }
 
-/** @param {Words} words @param {Actor | string} actor @returns {string} */
+/** @param {Words} words @param {Actor} actor @returns {string} */
 function actorName(words, actor) {
-  if (typeof actor === "string") return actor;
   const text = words.t(`actor.${actor.kind}`, { name: actor.name });
   return text.startsWith("accounts.") ? actor.name : text;
 }
