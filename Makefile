@@ -47,7 +47,7 @@ lint: $(VENV) $(SAM)
 	AWS_DEFAULT_REGION=eu-central-1 SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint
 
 faults: $(VENV)
-	@$(subst layers/shared:.,layers/shared:.:tests,$(RUN)) -m faults --only "$(ONLY)" --break "$(BREAK)"
+	@PYTHONPATH=layers/shared:.:tests .venv/bin/python -m faults --only "$(ONLY)" --break "$(BREAK)"
 
 screenshots: $(VENV) $(SAM)
 	$(RUN) tests/browser/screenshots.py

@@ -7,7 +7,7 @@ delivers in AWS, delivers here, and again where it does: the queue to `check`, t
 
 from __future__ import annotations
 
-import importlib.util
+import base64
 import io
 import json
 import os
@@ -18,7 +18,6 @@ from collections import Counter
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
@@ -28,6 +27,7 @@ from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.model_instances import reset_model_data
 
+from containers import Context, load
 from faults.wire import Fault, Killed, Run, Wire, no_pauses, process
 from namely_link import bootstrap
 from namely_link.access import SCOPES
@@ -35,13 +35,12 @@ from namely_link.bearers import Kind, mint
 from namely_link.model import ApiKey, Subdomain, Token, moment, timestamp
 from namely_link.probe import ME, PEOPLE, SITE, Answer, Failure, Questions, Reply
 from namely_link.registry import DynamoDbRegistry
-from templates import create_table
+from templates import ROOT, create_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
-ROOT: Final = Path(__file__).parents[2]
 REGION: Final = "eu-central-1"
 START: Final = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 TABLE: Final = "table"
@@ -57,19 +56,22 @@ _NAMELY_FAILS: Final[dict[Fault, Reply]] = {
 }
 
 
-@dataclass
 class FakeNamely:
     """A site whose every token belongs to a profile of its own, so that none is taken for another.
 
     It remembers which tokens it has accepted and refused.
     """
 
-    wire: Wire
-    good: set[str] = field(default_factory=set)
-    down: bool = False
-    accepted: set[str] = field(default_factory=set)
-    refused: Counter[str] = field(default_factory=Counter)
-    salary: bool = False
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self.forget()
+
+    def forget(self) -> None:
+        """Be as at first."""
+        self.good = {"a" * 64, "b" * 64, "c" * 64}
+        self.accepted: set[str] = set()
+        self.refused: Counter[str] = Counter()
+        self.down = self.salary = False
 
     def get(self, site: Subdomain, path: str, token: Token | None, _end: float) -> Reply:
         return self.wire.ask(
@@ -121,16 +123,6 @@ class Answered:
     def final(self) -> bool:
         """Whether asking again makes no sense, as the documentation of the codes has it."""
         return self.status not in {0, 409, 429} and self.status < 500
-
-
-@dataclass
-class Context:
-    """What Lambda gives a handler."""
-
-    function_name: str = "function"
-    memory_limit_in_mb: int = 1024
-    invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:function"
-    aws_request_id: str = "r1"
 
 
 @dataclass
@@ -189,8 +181,6 @@ class House:
             Plaintext=token.encode(),
             EncryptionContext={"owner_id": "o1", "subdomain": subdomain},
         )
-        import base64
-
         return base64.b64encode(sealed["CiphertextBlob"]).decode()
 
     # What AWS does
@@ -294,7 +284,7 @@ class House:
         self.replies.clear()
         self.wire.published.clear()
         self.wire.watch = None
-        self.namely.__init__(self.wire, good={"a" * 64, "b" * 64, "c" * 64})  # type: ignore[misc]
+        self.namely.forget()
         self.logs.seek(0)
         self.logs.truncate()
 
@@ -311,15 +301,6 @@ def together(*calls: Callable[[], object]) -> list[object]:
     if errors:
         raise errors[0]
     return results
-
-
-def _load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "functions" / name / "app.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @contextmanager
@@ -379,7 +360,7 @@ def house() -> Iterator[House]:
         stack.enter_context(redirect_stdout(built.logs))
         for name in ("hub", "api", "check", "sweep", "publish", "intake"):
             for twin in ("", "2"):
-                module = _load(name)
+                module = load(name)
                 module.logger.registered_handler.setStream(built.logs)
                 built.functions[name + twin] = module
         built._furnish()

@@ -49,6 +49,8 @@ _EVENT_OF: Final = {
 }
 """What each action of the ledger has to be told as."""
 
+_LINKS: Final = {"linked", "relinked", "relinked_other_site", "parked"}
+
 _deserialize = TypeDeserializer().deserialize
 
 
@@ -194,7 +196,7 @@ class Inspector:
                 continue
             account = reply.body["id"]
             actions = {entry["action"] for entry in ledgers[account]}
-            wanted = {"parked"} if reply.status == 202 else {"linked", "relinked"}
+            wanted = {"parked"} if reply.status == 202 else _LINKS
             if not actions & wanted:
                 self.broken("I3", "success was answered and nothing was committed")
             if reply.status != 202 and account not in known:
@@ -212,8 +214,7 @@ class Inspector:
             entry["actor"]["name"]
             for entries in self._ledgers().values()
             for entry in entries
-            if entry["actor"]["kind"] == "session"
-            and entry["action"] in {"linked", "relinked", "parked"}
+            if entry["actor"]["kind"] == "session" and entry["action"] in _LINKS
         )
         for session, number in links.items():
             if number > 1:

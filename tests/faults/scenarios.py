@@ -51,6 +51,11 @@ def relink_session(house: House) -> None:
     with_session(house, account_id=house.values["ACCOUNT_ID"])
 
 
+def move_session(house: House) -> None:
+    linked(house)
+    with_session(house, account_id=house.values["ACCOUNT_ID"], other_site=True)
+
+
 def unlinked(house: House) -> None:
     linked(house)
     assert house.http("api/unlink").done
@@ -216,6 +221,12 @@ SCENARIOS: Final = (
         once=request("hub/link", TOKEN="c" * 64),
         token="c" * 64,
     ),
+    Scenario(
+        name="re-link to another site",
+        prepare=move_session,
+        once=request("hub/link-by-session", SUBDOMAIN="other", TOKEN=B),
+        token=B,
+    ),
     Scenario(name="unlink", prepare=linked, once=request("api/unlink"), ends="unlinked"),
     Scenario(name="restore", prepare=unlinked, once=request("api/restore")),
     Scenario(name="suspend", prepare=linked, once=request("api/suspend"), ends="suspended"),
@@ -315,6 +326,20 @@ PAIRS: Final = (
         prepare=linked,
         one=request("hub/link", TOKEN=B),
         two=request("hub/link", TOKEN="c" * 64),
+    ),
+    Pair(
+        name="a re-link to another site and a link of it",
+        prepare=move_session,
+        one=request("hub/link-by-session", SUBDOMAIN="other", TOKEN=B),
+        two=request("hub/link", SUBDOMAIN="other", TOKEN="c" * 64),
+        ends=(("active",), ("active", "active")),
+    ),
+    Pair(
+        name="a re-link to another site and one of the old",
+        prepare=move_session,
+        one=request("hub/link-by-session", SUBDOMAIN="other", TOKEN=B),
+        two=request("hub/link", TOKEN="c" * 64),
+        ends=(("active",), ("active", "active")),
     ),
     Pair(
         name="a re-link and an unlinking",

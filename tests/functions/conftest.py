@@ -1,13 +1,11 @@
 """The functions' own code, fed with the files in `events/`, over moto and the simulator."""
 
 import base64
-import importlib.util
 import io
 import json
 import string
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -16,12 +14,13 @@ import pytest
 from moto import mock_aws
 
 import contract
+from containers import Context
+from containers import load as load_container
 from local.api_key import make_key
 from namely_link.bearers import Kind, mint
 from simulator import Simulator
-from templates import create_table
+from templates import ROOT, create_table
 
-ROOT = Path(__file__).parents[2]
 REGION = "eu-central-1"
 ENVIRON = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -38,16 +37,6 @@ ENVIRON = {
     "ALLOWED_ORIGINS": "https://app.example.com",
     "NAMELY_DEADLINE_SECONDS": "5",
 }
-
-
-@dataclass
-class Context:
-    """What Lambda gives a handler."""
-
-    function_name: str = "function"
-    memory_limit_in_mb: int = 1024
-    invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:function"
-    aws_request_id: str = "r1"
 
 
 @dataclass
@@ -97,11 +86,7 @@ class House:
 
 
 def load_function(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "functions" / name / "app.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_container(name)
     module.logger.registered_handler.setStream(io.StringIO())
     return module
 

@@ -60,7 +60,7 @@ def test_a_bearer_is_read_from_the_authorization_header() -> None:
     assert web.bearer({"authorization": f"bearer {minted.value}"}) == minted
 
 
-@pytest.mark.parametrize("value", ["", "Bearer", "Bearer x", f"Basic {mint(Kind.API_KEY).value}"])
+@pytest.mark.parametrize("value", ["", "Bearer", "Bearer x", "Basic nlk_" + "k" * 43])
 def test_every_other_authorization_is_refused(value: str) -> None:
     assert refused(web.bearer, {"authorization": value}).code is Code.UNAUTHORIZED
 
