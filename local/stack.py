@@ -31,6 +31,8 @@ STACK = "namely-link"
 REGION = "eu-central-1"
 STAGE = "local"
 API_ID = "namelylink"
+RECHECK_SECONDS = 5
+"""A doubtful account waits minutes in production: whoever rehearses does not."""
 _SAM = ROOT / ".venv-sam" / "bin" / "sam"
 _SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers")
 
@@ -173,7 +175,7 @@ def _deploy(environ: Mapping[str, str], state: Path, simulator: Simulator) -> di
         "NamelyDeadlineSeconds": "4",
         "PublicUrl": f"{environ['AWS_ENDPOINT_URL']}/_aws/execute-api/{API_ID}/{STAGE}",
         "RequestsPerSecond": "500",
-        "RecheckSeconds": "5",
+        "RecheckSeconds": str(RECHECK_SECONDS),
         "OwnerAttemptsPerHour": "1000",
         "FrameAncestors": "http://127.0.0.1:* http://localhost:*",
         "ThemeName": "Example HR",

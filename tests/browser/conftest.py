@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 import urllib3
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +27,10 @@ CHROMIUM = [
 ]
 
 pytest.register_assert_rewrite("looks")
+
+SOON = 30_000
+"""Milliseconds: two stacks and two browsers share the machine's cores."""
+expect.set_options(timeout=SOON)
 
 # What Chromium itself says of an answer that is no success; the page has shown it to the person.
 _REFUSED = re.compile(r"Failed to load resource: the server responded with a status of [45]\d\d")
@@ -96,7 +100,7 @@ class Visitor:
         self.context = browser.new_context(
             **{"locale": "en-US", "viewport": {"width": 1280, "height": 900}} | context
         )
-        self.context.set_default_timeout(20_000)
+        self.context.set_default_timeout(2 * SOON)
         if cached:
             if stack.api not in {one.partition("/assets/")[0] for one in _KEPT}:
                 _keep_files(stack.api)

@@ -12,6 +12,8 @@ from local.api_key import session
 from local.processes import child, free_port, wait_for
 from local.stack import STACK
 
+pytestmark = pytest.mark.xdist_group("proxy")
+
 THROTTLED = {"error": {"code": "ThrottlingException"}}
 LOST = {"response": {"abort_frac": 0.1}}
 """The effect takes place, and the connection is cut within the answer."""
