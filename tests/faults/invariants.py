@@ -100,26 +100,36 @@ class Inspector:
         self._tokens_stay_put()
         return self.violations
 
-    def token(self, account: dict[str, Any], version: str | None = None) -> str:
-        """Return what a consumer reads: the pinned version, or another one."""
-        value = self.house.raw["secretsmanager"].get_secret_value(
-            SecretId=account["secret"]["arn"],
-            VersionId=version or account["secret"]["version_id"],
-        )
+    def token(self, account: dict[str, Any]) -> str:
+        """Return what a consumer reads in the pinned version, '' where there is none."""
+        secret = account.get("secret")
+        if not secret:
+            return ""
+        try:
+            value = self.house.raw["secretsmanager"].get_secret_value(
+                SecretId=secret["arn"], VersionId=secret["version_id"]
+            )
+        except ClientError:
+            return ""
         return str(json.loads(value["SecretString"])["token"])
+
+    def stages(self, account: dict[str, Any]) -> dict[str, list[str]] | None:
+        """Return the labels of each version, None where the secret is gone or scheduled to go."""
+        try:
+            described = self.house.raw["secretsmanager"].describe_secret(
+                SecretId=account["secret"]["arn"]
+            )
+        except ClientError:
+            return None
+        return None if "DeletedDate" in described else described["VersionIdsToStages"]
 
     def accounts(self) -> list[dict[str, Any]]:
         return [_plain(row) for row in self.house.rows() if row["sk"]["S"] == "ACCOUNT"]
 
     def _serves(self, account: dict[str, Any]) -> None:
-        invariant = "I6" if account["revision"] > 1 else "I1"
-        try:
-            token = self.token(account)
-            described = self.house.raw["secretsmanager"].describe_secret(
-                SecretId=account["secret"]["arn"]
-            )
-        except (ClientError, KeyError, TypeError) as error:
-            self.broken(invariant, f"the pinned version can't be read: {error!r}"[:160])
+        token, stages = self.token(account), self.stages(account)
+        if not token or not stages:
+            self.broken("I6" if account["revision"] > 1 else "I1", "no pinned version to be read")
             return
         if token not in self.house.namely.accepted:
             self.broken("I1", "the pinned version holds a token that was never accepted")
@@ -127,11 +137,7 @@ class Inspector:
             self.broken("I1", "the receipt is that of another token")
         if account["token_hint"] != token[-4:]:
             self.broken("I1", "the hint is that of another token")
-        current = [
-            version
-            for version, stages in described["VersionIdsToStages"].items()
-            if "AWSCURRENT" in stages
-        ]
+        current = [one for one, labels in stages.items() if "AWSCURRENT" in labels]
         if account["id"] not in self._first:
             # What a first link that died has left stays current until the sweep.
             self._first[account["id"]] = set(current)
@@ -172,15 +178,11 @@ class Inspector:
             self.broken("S2", "the pairs are not those of the accounts")
 
     def _labels(self, account: dict[str, Any]) -> None:
-        described = self.house.raw["secretsmanager"].describe_secret(
-            SecretId=account["secret"]["arn"]
-        )
-        gone = "DeletedDate" in described
-        if gone != (account["status"] == "unlinked"):
-            self.broken("I1" if gone else "S2", "the secret is deleted, or is not, unlike its row")
-        if gone:
+        stages = self.stages(account)
+        if (stages is None) != (account["status"] == "unlinked"):
+            self.broken("I1", "the secret is deleted, or is not, unlike its row")
+        if stages is None:
             return  # labels can't be moved any more
-        stages = described["VersionIdsToStages"]
         pinned = stages.get(account["secret"]["version_id"], [])
         if "AWSCURRENT" not in pinned:
             self.broken("S2", "the pinned version is not AWSCURRENT")
