@@ -172,7 +172,7 @@ def _deploy(environ: Mapping[str, str], state: Path, simulator: Simulator) -> di
         "Stage": STAGE,
         "NamelyConnectTo": simulator.address,
         "NamelyCaBundle": base64.b64encode(simulator.ca_pem.encode()).decode(),
-        "NamelyDeadlineSeconds": "4",
+        "NamelyDeadlineSeconds": "6",
         "PublicUrl": f"{environ['AWS_ENDPOINT_URL']}/_aws/execute-api/{API_ID}/{STAGE}",
         "RequestsPerSecond": "500",
         "RecheckSeconds": str(RECHECK_SECONDS),
