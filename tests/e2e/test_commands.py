@@ -47,8 +47,8 @@ def run(tmp_path_factory: pytest.TempPathFactory):
         time.sleep(0.2)
     time.sleep(0.5)
     yield process, state
-    process.kill()
-    process.wait()
+    process.send_signal(signal.SIGINT)  # a kill would leave the emulator behind
+    process.wait(30)
 
 
 def test_run_says_how_to_link_an_account(run) -> None:
