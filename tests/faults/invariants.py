@@ -86,8 +86,8 @@ class Inspector:
                 self._serves(account)
         self._one_of_each_pair(accounts)
 
-    def at_rest(self) -> list[str]:
-        """Look at what holds once the sweep has run, and return all violations."""
+    def at_rest(self) -> None:
+        """Look at what holds once the sweep has run."""
         self.house.wire.watch = None
         self.watch()
         accounts = self.accounts()
@@ -98,7 +98,6 @@ class Inspector:
         self._events()
         self._failures(accounts)
         self._tokens_stay_put()
-        return self.violations
 
     def token(self, account: dict[str, Any]) -> str:
         """Return what a consumer reads in the pinned version, '' where there is none."""
