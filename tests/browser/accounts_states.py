@@ -170,10 +170,16 @@ def nothing_found(visitor: Visitor) -> None:
     visitor.page.get_by_role("heading", name="Nothing matches").wait_for()
 
 
+def opening(visitor: Visitor) -> None:
+    visitor.page.route("**/v1/portal-sessions/current", lambda _route: None)  # never answered
+    visitor.page.goto(visitor.stack.accounts_link())
+    visitor.page.get_by_role("heading", name="Accounts", exact=True).wait_for()
+
+
 def loading(visitor: Visitor) -> None:
     visitor.page.route("**/v1/accounts?*", lambda _route: None)  # never answered
     visitor.page.goto(visitor.stack.accounts_link())
-    visitor.page.locator(".skeleton").wait_for()
+    visitor.page.locator(".content .skeleton").wait_for()
 
 
 def failed(visitor: Visitor) -> None:
@@ -232,6 +238,7 @@ STATES: dict[str, Callable[[Visitor], None]] = {
     "link-for-the-customer": invited,
     "nothing-found": nothing_found,
     "empty": nobody,
+    "opening": opening,
     "loading": loading,
     "failed": failed,
     "out-of-reach": out_of_reach,

@@ -328,7 +328,14 @@ def _exhausted(visitor: Visitor) -> None:
     ended(visitor.page)
 
 
+def _opening(visitor: Visitor) -> None:
+    visitor.page.route("**/v1/connect-sessions/current", lambda _route: None)  # never answered
+    show_hub(visitor)
+    visitor.page.get_by_role("heading", name="Opening your link").wait_for()
+
+
 STATES: dict[str, Callable[[Visitor], None]] = {
+    "opening": _opening,
     "form": _form,
     "typed": _typed,
     "relink": _relink,

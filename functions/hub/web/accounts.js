@@ -627,8 +627,10 @@ async function start(bearer) {
   current?.close();
   current = null;
   page.setAttribute("aria-busy", "true");
-  page.replaceChildren(skeleton());
+  const title = h("h1", { class: "visually-hidden" }, document.title);
+  page.replaceChildren(title, skeleton());
   let words = new Words(await load(), language);
+  title.textContent = words.t("title");
   if (!bearer) {
     gone(words, "missing");
     return;
