@@ -29,7 +29,8 @@ $(VENV) $(SAM):
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/pip install --quiet --require-hashes -r requirements/uv.txt
 	@# pip is slower, but knows the settings of machines that have a mirror of their own.
-	$(@D)/bin/uv pip sync --quiet --python $(@D)/bin/python --require-hashes $< 2>/dev/null \
+	@# Compiled here once: SAM is large, and some machines let Python write no bytecode later.
+	$(@D)/bin/uv pip sync --quiet --compile-bytecode --python $(@D)/bin/python --require-hashes $< 2>/dev/null \
 		|| $(@D)/bin/pip install --quiet --require-hashes -r $<
 	@touch $@
 

@@ -13,6 +13,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ STACK = "namely-link"
 REGION = "eu-central-1"
 STAGE = "local"
 API_ID = "namelylink"
+BUCKET = "namely-link-build"
 RECHECK_SECONDS = 5
 """A doubtful account waits minutes in production: whoever rehearses does not."""
 _SAM = ROOT / ".venv-sam" / "bin" / "sam"
@@ -118,7 +120,10 @@ def running(
         wait_for(f"{endpoint}/_ministack/health", process, log=log)
         outputs = _deploy(environ, state, simulator)
         api = f"{endpoint}/_aws/execute-api/{API_ID}/{STAGE}"
-        wait_for(f"{api}/v1/health", process, log=log)
+        # A function starts with its first request; both at once, since each takes a while.
+        with ThreadPoolExecutor() as pool:
+            paths = ("/v1/health", "/v1/accounts")
+            list(pool.map(lambda path: wait_for(api + path, process, log=log), paths))
         yield Stack(
             api=api,
             api_key=make_key("local", table=outputs["TableName"], environ=environ),
@@ -141,6 +146,8 @@ def _environ(endpoint: str) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_EC2_METADATA_DISABLED": "true",
         "SAM_CLI_TELEMETRY": "0",
+        # Seconds between SAM's looks at the stack: the emulator is done at once.
+        "SAM_CLI_POLL_DELAY": "0.2",
     }
 
 
@@ -181,12 +188,19 @@ def _deploy(environ: Mapping[str, str], state: Path, simulator: Simulator) -> di
         "ThemeName": "Example HR",
         "ArchiveDays": "0",  # the emulator has no archives
     }
+    aws = session(environ)
+    endpoint = environ["AWS_ENDPOINT_URL"]
+    # SAM makes its own bucket by a stack of its own, and waits 15 s before it looks for it.
+    location = {"LocationConstraint": REGION}
+    s3 = aws.client("s3", endpoint_url=endpoint)
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=location)
     # The emulator names the API by this tag, so that its address is known before it exists.
     tags = ["--tags", f"ms-custom-id={API_ID}"]
     overrides = [f'{key}="{value}"' for key, value in parameters.items()]
     options = ["--stack-name", STACK, "--no-confirm-changeset", "--no-progressbar", *tags]
-    _sam(["deploy", *options, "--parameter-overrides", *overrides], environ, state)
-    client = session(environ).client("cloudformation", endpoint_url=environ["AWS_ENDPOINT_URL"])
+    bucket = ["--no-resolve-s3", "--s3-bucket", BUCKET]
+    _sam(["deploy", *options, *bucket, "--parameter-overrides", *overrides], environ, state)
+    client = aws.client("cloudformation", endpoint_url=endpoint)
     described = client.describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
     return {one["OutputKey"]: one["OutputValue"] for one in described}
 
