@@ -586,9 +586,7 @@ def test_a_detail_with_everything_is_accessible_and_whole(enter: Enter, link, ow
     sound(opened.page)
 
 
-@pytest.mark.parametrize(
-    "state", ["opening", "loading", "failed", "out-of-reach", "session-ended"]
-)
+@pytest.mark.parametrize("state", ["opening", "loading", "failed", "out-of-reach", "session-ended"])
 def test_a_page_without_its_accounts_is_accessible_and_whole(visitor, state: str) -> None:
     STATES[state](visitor)
     sound(visitor.page)
