@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from playwright.sync_api import Route
+    from playwright.sync_api import Page, Route
 
     from conftest import Visitor
 
@@ -74,9 +74,14 @@ def tell(visitor: Visitor, **changes: object) -> None:
     visitor.page.route(re.compile(r"/v1/accounts(\?|/[^/]+$)"), changed)
 
 
+def until_open(page: Page) -> None:
+    """Wait until the page has opened, for whatever it then shows."""
+    page.locator("main:not([aria-busy]) h1").wait_for()
+
+
 def table(visitor: Visitor, *, rank: str = "operator", **fields: object) -> None:
     visitor.page.goto(visitor.stack.accounts_link(rank=rank, **fields))
-    visitor.page.get_by_role("heading", level=1).wait_for()
+    until_open(visitor.page)
     if not fields:
         visitor.page.get_by_text("Acme Corp").first.wait_for()
 
@@ -173,7 +178,7 @@ def nothing_found(visitor: Visitor) -> None:
 def opening(visitor: Visitor) -> None:
     visitor.page.route("**/v1/portal-sessions/current", lambda _route: None)  # never answered
     visitor.page.goto(visitor.stack.accounts_link())
-    visitor.page.get_by_role("heading", name="Accounts", exact=True).wait_for()
+    visitor.page.get_by_role("heading", name="Loading accounts").wait_for()
 
 
 def loading(visitor: Visitor) -> None:
@@ -220,7 +225,7 @@ def viewer(visitor: Visitor) -> None:
 
 def without_session(visitor: Visitor) -> None:
     visitor.page.goto(f"{visitor.stack.api}/accounts")
-    visitor.page.get_by_role("heading", level=1).wait_for()
+    until_open(visitor.page)
 
 
 STATES: dict[str, Callable[[Visitor], None]] = {

@@ -8,7 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from accounts_states import DELETION, STATES, tell
+from accounts_states import DELETION, STATES, tell, until_open
 from looks import sound
 from playwright.sync_api import expect
 
@@ -72,7 +72,7 @@ def enter(visit, stack: Stack) -> Enter:
         )
         one = Opened(visitor)
         one.page.goto(made["url"])
-        expect(one.page.get_by_role("heading", level=1)).to_be_visible()
+        until_open(one.page)
         return one
 
     return opened
@@ -701,4 +701,4 @@ def test_a_start_without_connection_can_be_tried_again(visitor) -> None:
     page = visitor.page
     expect(page.get_by_role("alert").filter(has_text="no connection")).to_be_visible()
     page.get_by_role("button", name="Try again").click()
-    expect(page.get_by_role("heading", name="Accounts", level=1)).to_be_visible()
+    expect(page.get_by_role("searchbox")).to_be_visible()

@@ -5,6 +5,7 @@ import json
 import re
 
 import pytest
+from accounts_states import until_open
 from hub_states import (
     connect,
     dialog,
@@ -300,7 +301,7 @@ def test_a_page_weighs_at_most_40_kib(visit, path: str) -> None:
         linked(visitor)
     else:
         visitor.page.goto(visitor.stack.accounts_link())
-        visitor.page.get_by_role("heading", name="Accounts", level=1).wait_for()
+        until_open(visitor.page)
     files = {one.url: one for one in answers if "/v1/" not in one.url and one.ok}
     assert len(files) > 5
     sizes = {url: len(gzip.compress(one.body(), 6)) for url, one in files.items()}

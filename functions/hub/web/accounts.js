@@ -630,7 +630,7 @@ async function start(bearer) {
   const title = h("h1", { class: "visually-hidden" }, document.title);
   page.replaceChildren(title, skeleton());
   let words = new Words(await load(), language);
-  title.textContent = words.t("title");
+  title.textContent = words.t("loading");
   if (!bearer) {
     gone(words, "missing");
     return;
