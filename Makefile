@@ -38,7 +38,7 @@ run: $(VENV) $(SAM)
 	@$(RUN) -m local --port $(PORT)
 
 test: $(VENV) $(SAM)
-	.venv/bin/python -m pytest --numprocesses=2 --dist=loadgroup --cov --cov-report=term-missing:skip-covered
+	.venv/bin/python -m pytest --numprocesses=2 --dist=loadfile --cov --cov-report=term-missing:skip-covered
 
 lint: $(VENV) $(SAM)
 	.venv/bin/ruff check

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import urllib3
 
-pytestmark = pytest.mark.xdist_group("run")
 
 ROOT = Path(__file__).parents[2]
 

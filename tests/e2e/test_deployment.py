@@ -12,8 +12,6 @@ from local.api_key import session
 from local.stack import RECHECK_SECONDS, STACK
 from simulator.catalogue import credentials
 
-pytestmark = pytest.mark.xdist_group("bus")
-
 
 def aws(stack, service: str):
     return session(stack.environ).client(service, endpoint_url=stack.aws_endpoint)
