@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import urllib3
 
-
 ROOT = Path(__file__).parents[2]
 
 

@@ -12,7 +12,6 @@ from local.api_key import session
 from local.processes import child, free_port, wait_for
 from local.stack import STACK
 
-
 THROTTLED = {"error": {"code": "ThrottlingException"}}
 LOST = {"response": {"abort_frac": 0.1}}
 """The effect takes place, and the connection is cut within the answer."""
