@@ -190,7 +190,7 @@ def _deploy(environ: Mapping[str, str], state: Path, simulator: Simulator) -> di
     }
     aws = session(environ)
     endpoint = environ["AWS_ENDPOINT_URL"]
-    # SAM makes its own bucket by a stack of its own, and waits 15 s before it looks for it.
+    # SAM would make one by a stack of its own, and look for that only every 15 s.
     location = {"LocationConstraint": REGION}
     s3 = aws.client("s3", endpoint_url=endpoint)
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=location)

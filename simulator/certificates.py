@@ -32,8 +32,7 @@ class Certificates:
         self._made = functools.lru_cache(maxsize=MAX_CERTIFICATES)(self._make)
         self.context = self._made(DEFAULT_HOST, "good")
         self.context.sslsocket_class = SiteSocket
-        # The stub knows only the wide types of the callback.
-        self.context.sni_callback = self._choose  # type: ignore[assignment]
+        self.context.sni_callback = self._choose  # type: ignore[assignment]  # the stub's is wider
 
     @property
     def ca_pem(self) -> str:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 BRAND_NEW = count(1)
 
-"""Milliseconds: what is asked for every 5 seconds, and what waits for Namely."""
-
 
 class Opened:
     """One visit of the Accounts page."""
