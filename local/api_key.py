@@ -14,11 +14,11 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.processes import LocalError
-from namely_link.access import SCOPES
-from namely_link.bearers import Kind, mint, parse
-from namely_link.model import ApiKey, timestamp
-from namely_link.problems import StorageError
-from namely_link.registry import DynamoDbRegistry
+from namely_link.aws.registry import DynamoDbRegistry
+from namely_link.domain.account import ApiKey, timestamp
+from namely_link.domain.problems import StorageError
+from namely_link.http.access import SCOPES
+from namely_link.http.bearers import Kind, mint, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

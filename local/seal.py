@@ -8,9 +8,9 @@ import sys
 
 from local.api_key import session, target
 from local.processes import LocalError
-from namely_link.credentials import parse_credential
-from namely_link.problems import Problem, StorageError
-from namely_link.sealing import KmsSeal
+from namely_link.aws.seal import KmsSeal
+from namely_link.domain.credentials import parse_credential
+from namely_link.domain.problems import Problem, StorageError
 
 
 def main() -> int:

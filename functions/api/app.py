@@ -13,23 +13,25 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.logging import correlation_paths
 
-from namely_link import bootstrap, views, web
-from namely_link.access import authorised, open_portal
-from namely_link.bearers import Kind, mint
-from namely_link.credentials import parse_subdomain
-from namely_link.manage import Manager
-from namely_link.model import ConnectSession, PortalSession, Status, timestamp
-from namely_link.problems import ConflictError, Problem, Reason, StorageError
-from namely_link.registry import DynamoDbRegistry, Wanted
+from namely_link import bootstrap
+from namely_link.aws.registry import DynamoDbRegistry, Wanted
+from namely_link.commands.change import Manager
+from namely_link.domain.account import ConnectSession, PortalSession, Status, timestamp
+from namely_link.domain.credentials import parse_subdomain
+from namely_link.domain.problems import ConflictError, Problem, Reason, StorageError
+from namely_link.http import documents as views
+from namely_link.http import fields as web
+from namely_link.http.access import authorised, open_portal
+from namely_link.http.bearers import Kind, mint
 from namely_link.settings import ApiSettings
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from namely_link.access import Caller, Scope
-    from namely_link.checks import CheckQueue
-    from namely_link.model import Account
-    from namely_link.vault import SecretsManagerVault
+    from namely_link.aws.queue import CheckQueue
+    from namely_link.aws.vault import SecretsManagerVault
+    from namely_link.domain.account import Account
+    from namely_link.http.access import Caller, Scope
 
 logger = Logger()
 settings = ApiSettings.read()

@@ -12,15 +12,15 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.batch import process_partial_response as process
 
 from namely_link import bootstrap
-from namely_link.model import Actor
-from namely_link.problems import ConflictError
+from namely_link.domain.account import Actor
+from namely_link.domain.problems import ConflictError
 from namely_link.settings import ProbeSettings
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from namely_link.check import Checker
+    from namely_link.commands.check import Checker
 
 logger = Logger()
 metrics = Metrics()

@@ -12,22 +12,32 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.metrics import MetricUnit
 from pages import Pages, Theme
 
-from namely_link import bootstrap, views, web
-from namely_link.access import authorised
-from namely_link.bearers import Kind, parse
-from namely_link.credentials import parse_credential
-from namely_link.link import ByOwner, BySession, LinkCommand, LinkedAccount, Parked, Tried, link
-from namely_link.model import Actor
-from namely_link.problems import Problem, Reason, StorageError
+from namely_link import bootstrap
+from namely_link.commands.link import (
+    ByOwner,
+    BySession,
+    LinkCommand,
+    LinkedAccount,
+    Parked,
+    Tried,
+    link,
+)
+from namely_link.domain.account import Actor
+from namely_link.domain.credentials import parse_credential
+from namely_link.domain.problems import Problem, Reason, StorageError
+from namely_link.http import documents as views
+from namely_link.http import fields as web
+from namely_link.http.access import authorised
+from namely_link.http.bearers import Kind, parse
 from namely_link.settings import HubSettings, PageSettings
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from namely_link.bearers import Bearer
-    from namely_link.model import ConnectSession
-    from namely_link.ports import Ports
-    from namely_link.registry import DynamoDbRegistry
+    from namely_link.aws.registry import DynamoDbRegistry
+    from namely_link.commands.ports import Ports
+    from namely_link.domain.account import ConnectSession
+    from namely_link.http.bearers import Bearer
 
 logger = Logger()
 metrics = Metrics()

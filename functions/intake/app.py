@@ -14,7 +14,7 @@ from namely_link.settings import IntakeSettings
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from namely_link.intake import Intake
+    from namely_link.commands.requests import Intake
 
 logger = Logger()
 metrics = Metrics()

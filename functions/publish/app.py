@@ -9,14 +9,14 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from namely_link import bootstrap
-from namely_link.problems import StorageError
-from namely_link.registry import published
+from namely_link.aws.registry import published
+from namely_link.domain.problems import StorageError
 from namely_link.settings import PublishSettings
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from namely_link.bus import EventBridgeBus
+    from namely_link.aws.bus import EventBridgeBus
 
 logger = Logger()
 metrics = Metrics()

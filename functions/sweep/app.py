@@ -14,7 +14,7 @@ from namely_link.settings import SweepSettings
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from namely_link.sweep import Sweeper
+    from namely_link.commands.sweep import Sweeper
 
 logger = Logger()
 metrics = Metrics()

@@ -4,8 +4,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from namely_link.registry import DynamoDbRegistry
-from namely_link.vault import SecretsManagerVault
+from namely_link.aws.registry import DynamoDbRegistry
+from namely_link.aws.vault import SecretsManagerVault
 from templates import create_table
 from world import World
 

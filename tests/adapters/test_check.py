@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from namely_link.credentials import parse_credential
-from namely_link.link import Parked
-from namely_link.model import (
+from namely_link.aws.registry import DynamoDbRegistry, published
+from namely_link.aws.vault import SecretsManagerVault
+from namely_link.commands.link import Parked
+from namely_link.domain.account import (
     LEASE,
     Account,
     AccountWarning,
@@ -18,10 +19,9 @@ from namely_link.model import (
     Status,
     timestamp,
 )
-from namely_link.probe import Answer, Failure, Reply
-from namely_link.problems import ConflictError, Problem, StorageError
-from namely_link.registry import DynamoDbRegistry, published
-from namely_link.vault import SecretsManagerVault
+from namely_link.domain.credentials import parse_credential
+from namely_link.domain.probe import Answer, Failure, Reply
+from namely_link.domain.problems import ConflictError, Problem, StorageError
 from world import DOWN, GOOD, START, Queue, World
 
 

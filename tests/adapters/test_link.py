@@ -10,16 +10,24 @@ from typing import Any
 import boto3
 import pytest
 
-from namely_link.credentials import parse_credential
-from namely_link.link import ByOwner, BySession, LinkCommand, LinkedAccount, Tried, link
-from namely_link.model import Account, Actor, ConnectSession, Owner, Status, new_id, timestamp
-from namely_link.namely import NamelyApi
-from namely_link.ports import Ports
-from namely_link.probe import Questions
-from namely_link.problems import Code, Problem, Reason, StorageError
-from namely_link.registry import SHARDS, DynamoDbRegistry, published
-from namely_link.sweep import Sweeper
-from namely_link.vault import SecretsManagerVault
+from namely_link.aws.registry import SHARDS, DynamoDbRegistry, published
+from namely_link.aws.vault import SecretsManagerVault
+from namely_link.commands.link import ByOwner, BySession, LinkCommand, LinkedAccount, Tried, link
+from namely_link.commands.ports import Ports
+from namely_link.commands.sweep import Sweeper
+from namely_link.domain.account import (
+    Account,
+    Actor,
+    ConnectSession,
+    Owner,
+    Status,
+    new_id,
+    timestamp,
+)
+from namely_link.domain.credentials import parse_credential
+from namely_link.domain.probe import Questions
+from namely_link.domain.problems import Code, Problem, Reason, StorageError
+from namely_link.namely.api import NamelyApi
 from schemas import validate
 from simulator import Simulator
 from world import Queue

@@ -9,13 +9,13 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from namely_link.bus import EventBridgeBus
-from namely_link.checks import CheckQueue
-from namely_link.intake import HOW_TO_SEAL, Intake, TryAgainError
-from namely_link.model import Status
-from namely_link.problems import SealBrokenError, StorageError
-from namely_link.registry import DynamoDbRegistry, published
-from namely_link.sealing import KmsSeal
+from namely_link.aws.bus import EventBridgeBus
+from namely_link.aws.queue import CheckQueue
+from namely_link.aws.registry import DynamoDbRegistry, published
+from namely_link.aws.seal import KmsSeal
+from namely_link.commands.requests import HOW_TO_SEAL, Intake, TryAgainError
+from namely_link.domain.account import Status
+from namely_link.domain.problems import SealBrokenError, StorageError
 from world import DOWN, GOOD, Queue, World
 
 REGION = "eu-central-1"

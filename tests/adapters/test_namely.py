@@ -8,11 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from urllib3 import HTTPHeaderDict
 
-from namely_link import namely as adapter
-from namely_link.credentials import parse_credential
-from namely_link.model import Subdomain, Token
-from namely_link.namely import NamelyApi
-from namely_link.probe import (
+from namely_link.domain.account import Subdomain, Token
+from namely_link.domain.credentials import parse_credential
+from namely_link.domain.probe import (
     ME,
     SITE,
     Accepted,
@@ -21,7 +19,9 @@ from namely_link.probe import (
     Questions,
     may_send_token,
 )
-from namely_link.problems import SENTENCES
+from namely_link.domain.problems import SENTENCES
+from namely_link.namely import api as adapter
+from namely_link.namely.api import NamelyApi
 from simulator import Simulator
 from simulator.catalogue import credentials
 

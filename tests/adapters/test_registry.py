@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 from botocore.stub import Stubber
 
-from namely_link.model import (
+from namely_link.aws.registry import SHARDS, DynamoDbRegistry, Wanted
+from namely_link.domain.account import (
     LEASE,
     Account,
     AccountWarning,
@@ -27,8 +28,7 @@ from namely_link.model import (
     new_id,
     timestamp,
 )
-from namely_link.problems import ConflictError, Problem, Reason, StorageError
-from namely_link.registry import SHARDS, DynamoDbRegistry, Wanted
+from namely_link.domain.problems import ConflictError, Problem, Reason, StorageError
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 OWNER = Owner("o1", "Owner One")

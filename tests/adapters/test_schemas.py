@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from namely_link.model import Status
-from namely_link.registry import published
+from namely_link.aws.registry import published
+from namely_link.domain.account import Status
 from schemas import ROOT, SCHEMAS, validate
 from world import DOWN, GOOD, World
 
@@ -65,7 +65,7 @@ def test_every_event_fits_its_schema_and_every_one_happens(world: World) -> None
 
 
 def test_every_event_that_the_code_names_has_a_schema() -> None:
-    code = "".join(path.read_text() for path in (ROOT / "layers/shared/namely_link").glob("*.py"))
+    code = "".join(path.read_text() for path in (ROOT / "layers/shared/namely_link").rglob("*.py"))
     named = set(
         re.findall(r'"((?:Account|Link|Capabilities|Token|Check|Unlink) [A-Z][a-z]+)"', code)
     )

@@ -10,10 +10,10 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from namely_link.credentials import parse_credential
-from namely_link.model import Credential, SecretVersion
-from namely_link.problems import StorageError
-from namely_link.vault import CANDIDATE, SecretsManagerVault
+from namely_link.aws.vault import CANDIDATE, SecretsManagerVault
+from namely_link.domain.account import Credential, SecretVersion
+from namely_link.domain.credentials import parse_credential
+from namely_link.domain.problems import StorageError
 
 OLD = parse_credential("acme", "o" * 64)
 NEW = parse_credential("acme", "n" * 64)

@@ -5,22 +5,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from namely_link.check import Checker
-from namely_link.credentials import parse_credential
-from namely_link.link import ByOwner, LinkCommand, LinkedAccount, link
-from namely_link.manage import Manager
-from namely_link.model import (
+from namely_link.aws.registry import SHARDS, DynamoDbRegistry
+from namely_link.aws.vault import SecretsManagerVault
+from namely_link.commands.change import Manager
+from namely_link.commands.check import Checker
+from namely_link.commands.link import ByOwner, LinkCommand, LinkedAccount, link
+from namely_link.commands.ports import Ports
+from namely_link.commands.sweep import Sweeper
+from namely_link.domain.account import (
     Account,
     Actor,
     Owner,
     Subdomain,
     Token,
 )
-from namely_link.ports import Ports
-from namely_link.probe import ME, PEOPLE, SITE, Answer, Questions, Reply
-from namely_link.registry import SHARDS, DynamoDbRegistry
-from namely_link.sweep import Sweeper
-from namely_link.vault import SecretsManagerVault
+from namely_link.domain.credentials import parse_credential
+from namely_link.domain.probe import ME, PEOPLE, SITE, Answer, Questions, Reply
 
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 OWNER = Owner("o1", "Owner One")

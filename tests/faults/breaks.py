@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
-from namely_link import link, registry
-from namely_link.check import Checker
-from namely_link.model import SecretVersion, Token
-from namely_link.problems import StorageError
-from namely_link.registry import DynamoDbRegistry
-from namely_link.sweep import Sweeper
-from namely_link.vault import SecretsManagerVault
+from namely_link.aws import registry
+from namely_link.aws.registry import DynamoDbRegistry
+from namely_link.aws.vault import SecretsManagerVault
+from namely_link.commands import link
+from namely_link.commands.check import Checker
+from namely_link.commands.sweep import Sweeper
+from namely_link.domain.account import SecretVersion, Token
+from namely_link.domain.problems import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -30,11 +30,11 @@ from moto.core.model_instances import reset_model_data
 from containers import Context, load
 from faults.wire import Fault, Killed, Run, Wire, no_pauses, process
 from namely_link import bootstrap
-from namely_link.access import SCOPES
-from namely_link.bearers import Kind, mint
-from namely_link.model import ApiKey, Subdomain, Token, moment, timestamp
-from namely_link.probe import ME, PEOPLE, SITE, Answer, Failure, Questions, Reply
-from namely_link.registry import DynamoDbRegistry
+from namely_link.aws.registry import DynamoDbRegistry
+from namely_link.domain.account import ApiKey, Subdomain, Token, moment, timestamp
+from namely_link.domain.probe import ME, PEOPLE, SITE, Answer, Failure, Questions, Reply
+from namely_link.http.access import SCOPES
+from namely_link.http.bearers import Kind, mint
 from templates import ROOT, create_table
 
 if TYPE_CHECKING:

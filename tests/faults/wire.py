@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import boto3
 
-    from namely_link.probe import Reply
+    from namely_link.domain.probe import Reply
 
 
 class Killed(BaseException):

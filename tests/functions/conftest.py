@@ -17,7 +17,7 @@ import contract
 from containers import Context
 from containers import load as load_container
 from local.api_key import make_key
-from namely_link.bearers import Kind, mint
+from namely_link.http.bearers import Kind, mint
 from simulator import Simulator
 from templates import ROOT, create_table
 

@@ -9,10 +9,10 @@ import pytest
 from contract import DOCUMENT
 from local.api_key import make_key
 from namely_link import bootstrap
-from namely_link.model import moment
-from namely_link.problems import ConflictError, StorageError
-from namely_link.registry import DynamoDbRegistry
-from namely_link.vault import SecretsManagerVault
+from namely_link.aws.registry import DynamoDbRegistry
+from namely_link.aws.vault import SecretsManagerVault
+from namely_link.domain.account import moment
+from namely_link.domain.problems import ConflictError, StorageError
 
 FILES = [
     *("make-session", "read-session", "revoke-session", "list", "read", "rename", "unlink"),

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from namely_link import bootstrap
-from namely_link.problems import StorageError
-from namely_link.registry import DynamoDbRegistry
+from namely_link.aws.registry import DynamoDbRegistry
+from namely_link.domain.problems import StorageError
 
 
 def test_an_api_key_links_an_account(house) -> None:

@@ -20,9 +20,9 @@ from schemathesis.core import NOT_SET
 
 from contract import DOCUMENT, METHODS, operations, resolved
 from local.api_key import make_key
-from namely_link import web
-from namely_link.access import SCOPES
-from namely_link.bearers import Kind, mint
+from namely_link.http import fields as web
+from namely_link.http.access import SCOPES
+from namely_link.http.bearers import Kind, mint
 from templates import ROOT
 
 CALM = settings(

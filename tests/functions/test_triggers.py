@@ -10,9 +10,9 @@ import boto3
 import pytest
 
 from namely_link import bootstrap
-from namely_link.bus import EventBridgeBus
-from namely_link.problems import ConflictError, StorageError
-from namely_link.registry import DynamoDbRegistry
+from namely_link.aws.bus import EventBridgeBus
+from namely_link.aws.registry import DynamoDbRegistry
+from namely_link.domain.problems import ConflictError, StorageError
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from namely_link.problems import SENTENCES, Reason
+from namely_link.domain.problems import SENTENCES, Reason
 from templates import ROOT, TEMPLATE
 
 RESOURCES = TEMPLATE["Resources"]

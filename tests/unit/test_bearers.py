@@ -2,11 +2,11 @@
 
 import pytest
 
-from namely_link.access import SCOPES, authorised
-from namely_link.bearers import Kind, mint, parse
 from namely_link.bootstrap import now
-from namely_link.model import ApiKey
-from namely_link.problems import Code, Problem
+from namely_link.domain.account import ApiKey
+from namely_link.domain.problems import Code, Problem
+from namely_link.http.access import SCOPES, authorised
+from namely_link.http.bearers import Kind, mint, parse
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from namely_link.credentials import (
+from namely_link.domain.credentials import (
     MAX_TOKEN_LENGTH,
     RESERVED,
     parse_credential,
     parse_subdomain,
     parse_token,
 )
-from namely_link.problems import Code, Problem, Reason
+from namely_link.domain.problems import Code, Problem, Reason
 
 TOKEN = "Z9" * 32
 

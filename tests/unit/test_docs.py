@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from namely_link.access import SCOPES
-from namely_link.model import AccountWarning, Status
-from namely_link.problems import SENTENCES, STATUS, Code, Reason
+from namely_link.domain.account import AccountWarning, Status
+from namely_link.domain.problems import SENTENCES, STATUS, Code, Reason
+from namely_link.http.access import SCOPES
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

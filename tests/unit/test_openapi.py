@@ -10,11 +10,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import contract
 from contract import DOCUMENT, METHODS, operations, resolved, validator
-from namely_link import views, web
-from namely_link.access import SCOPES
-from namely_link.bearers import Kind
-from namely_link.credentials import MAX_TOKEN_LENGTH
-from namely_link.model import (
+from namely_link.domain.account import (
     AccountType,
     AccountWarning,
     Actor,
@@ -23,8 +19,13 @@ from namely_link.model import (
     PortalSession,
     Status,
 )
-from namely_link.probe import CAPABILITIES
-from namely_link.problems import SENTENCES, STATUS, Code, Problem, Reason
+from namely_link.domain.credentials import MAX_TOKEN_LENGTH
+from namely_link.domain.probe import CAPABILITIES
+from namely_link.domain.problems import SENTENCES, STATUS, Code, Problem, Reason
+from namely_link.http import documents as views
+from namely_link.http import fields as web
+from namely_link.http.access import SCOPES
+from namely_link.http.bearers import Kind
 from templates import ROOT, TEMPLATE
 
 COMPONENTS = DOCUMENT["components"]

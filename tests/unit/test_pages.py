@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from namely_link.model import AccountWarning, Status
-from namely_link.probe import CAPABILITIES
-from namely_link.problems import Code, Reason
+from namely_link.domain.account import AccountWarning, Status
+from namely_link.domain.probe import CAPABILITIES
+from namely_link.domain.problems import Code, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,7 +151,7 @@ def test_every_sentence_that_the_accounts_page_asks_for_is_sent_to_it() -> None:
 @pytest.mark.parametrize("language", pages.LANGUAGES)
 def test_every_action_of_the_ledger_and_status_has_its_word(language: str) -> None:
     layer = HUB.parents[1] / "layers" / "shared" / "namely_link"
-    text = "\n".join(one.read_text(encoding="utf-8") for one in layer.glob("*.py"))
+    text = "\n".join(one.read_text(encoding="utf-8") for one in layer.rglob("*.py"))
     recorded = set(re.findall(r'"(?:Account|Link|Token|Capabilities) \w+",\s*"([a-z_]+)"', text))
     assert {"linked", "renamed", "unlinked"} <= recorded
     assert recorded <= set(LOCALES[language]["accounts"]["ledger_action"])

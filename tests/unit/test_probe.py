@@ -2,8 +2,8 @@
 
 import pytest
 
-from namely_link.model import AccountWarning, Credential, Site, Subdomain, Token
-from namely_link.probe import (
+from namely_link.domain.account import AccountWarning, Credential, Site, Subdomain, Token
+from namely_link.domain.probe import (
     CAPABILITIES,
     MAX_RETRY_AFTER,
     ME,
@@ -20,7 +20,7 @@ from namely_link.probe import (
     judge_site,
     may_send_token,
 )
-from namely_link.problems import Reason
+from namely_link.domain.problems import Reason
 
 ACME = Subdomain("acme")
 TOKEN = Token("t" * 64)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from namely_link.problems import SENTENCES, STATUS, Code, Problem, Reason
+from namely_link.domain.problems import SENTENCES, STATUS, Code, Problem, Reason
 
 
 @pytest.mark.parametrize("reason", Reason)

@@ -5,11 +5,11 @@ import json
 
 import pytest
 
-from namely_link import web
-from namely_link.bearers import Kind, mint
-from namely_link.model import new_id
-from namely_link.problems import Code, Problem, Reason
-from namely_link.web import FORM, MAX_BODY, Fields
+from namely_link.domain.account import new_id
+from namely_link.domain.problems import Code, Problem, Reason
+from namely_link.http import fields as web
+from namely_link.http.bearers import Kind, mint
+from namely_link.http.fields import FORM, MAX_BODY, Fields
 
 JSON = {"content-type": "application/json; charset=utf-8"}
 

@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
-from namely_link.bus import EventBridgeBus
-from namely_link.check import Checker
-from namely_link.checks import CheckQueue
-from namely_link.intake import Intake
-from namely_link.manage import Manager
-from namely_link.namely import NamelyApi
-from namely_link.ports import Ports
-from namely_link.probe import Questions
-from namely_link.registry import SHARDS, DynamoDbRegistry
-from namely_link.sealing import KmsSeal
-from namely_link.sweep import Sweeper
-from namely_link.vault import SecretsManagerVault
+from namely_link.aws.bus import EventBridgeBus
+from namely_link.aws.queue import CheckQueue
+from namely_link.aws.registry import SHARDS, DynamoDbRegistry
+from namely_link.aws.seal import KmsSeal
+from namely_link.aws.vault import SecretsManagerVault
+from namely_link.commands.change import Manager
+from namely_link.commands.check import Checker
+from namely_link.commands.ports import Ports
+from namely_link.commands.requests import Intake
+from namely_link.commands.sweep import Sweeper
+from namely_link.domain.probe import Questions
+from namely_link.namely.api import NamelyApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from namely_link.model import Actor
+    from namely_link.domain.account import Actor
     from namely_link.settings import (
         HubSettings,
         IntakeSettings,

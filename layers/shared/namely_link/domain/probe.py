@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from namely_link.model import AccountWarning, Identity, Receipt, Site, Subdomain, Token
-from namely_link.problems import Reason
+from namely_link.domain.account import AccountWarning, Identity, Receipt, Site, Subdomain, Token
+from namely_link.domain.problems import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from namely_link.model import Capability, Credential
+    from namely_link.domain.account import Capability, Credential
 
 SITE: Final = "/api/v1/companies/info"
 ME: Final = "/api/v1/profiles/me"

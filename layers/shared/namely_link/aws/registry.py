@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from namely_link import views
-from namely_link.model import (
+from namely_link.domain.account import (
     LEASE,
     Account,
     AccountWarning,
@@ -43,7 +42,8 @@ from namely_link.model import (
     new_id,
     timestamp,
 )
-from namely_link.problems import ConflictError, Problem, Reason, StorageError
+from namely_link.domain.problems import ConflictError, Problem, Reason, StorageError
+from namely_link.http import documents as views
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,14 +8,22 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, Protocol
 from uuid import uuid4
 
-from namely_link.model import Attempt, Deletion, Event, LedgerEntry, Status, new_id, timestamp
-from namely_link.problems import ConflictError, Problem, Reason, StorageError
+from namely_link.domain.account import (
+    Attempt,
+    Deletion,
+    Event,
+    LedgerEntry,
+    Status,
+    new_id,
+    timestamp,
+)
+from namely_link.domain.problems import ConflictError, Problem, Reason, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from namely_link.model import Account, Actor
+    from namely_link.domain.account import Account, Actor
 
 _RETRY: timedelta = timedelta(minutes=1)
 

@@ -27,13 +27,13 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from namely_link.probe import Answer, Failure
+from namely_link.domain.probe import Answer, Failure
 
 if TYPE_CHECKING:
     from collections.abc import Buffer
 
-    from namely_link.model import Subdomain, Token
-    from namely_link.probe import Reply
+    from namely_link.domain.account import Subdomain, Token
+    from namely_link.domain.probe import Reply
 
 MAX_BODY: Final = 1024 * 1024
 """Bytes: fifty profiles with every field are a tenth of it."""

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime, timedelta
 
-    from namely_link.model import (
+    from namely_link.domain.account import (
         Account,
         Attempt,
         ConnectSession,
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         Linked,
         SecretVersion,
     )
-    from namely_link.probe import Questions
+    from namely_link.domain.probe import Questions
 
 
 class Vault(Protocol):

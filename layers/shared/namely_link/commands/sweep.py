@@ -12,14 +12,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 from uuid import uuid4
 
-from namely_link.model import Actor, Attempt, LedgerEntry, Status, moment, timestamp
-from namely_link.problems import ConflictError, StorageError
+from namely_link.domain.account import Actor, Attempt, LedgerEntry, Status, moment, timestamp
+from namely_link.domain.problems import ConflictError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from namely_link.model import Account, Deletion, Due, SecretVersion
+    from namely_link.domain.account import Account, Deletion, Due, SecretVersion
 
 CHECK_WITHIN: Final = timedelta(minutes=15)
 """After which a check that was handed to the queue and never made is handed over once more."""

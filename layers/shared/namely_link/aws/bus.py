@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from namely_link.problems import StorageError
+from namely_link.domain.problems import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
-from namely_link.bearers import Kind
-from namely_link.model import Actor, Owner, timestamp
-from namely_link.problems import Problem, Reason
+from namely_link.domain.account import Actor, Owner, timestamp
+from namely_link.domain.problems import Problem, Reason
+from namely_link.http.bearers import Kind
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from namely_link.bearers import Bearer
-    from namely_link.model import ApiKey, PortalSession
+    from namely_link.domain.account import ApiKey, PortalSession
+    from namely_link.http.bearers import Bearer
 
 type Scope = Literal["link", "sessions", "read", "manage", "portal"]
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-from namely_link.check import CHECK_EVERY, TOKEN_LIFETIME
-from namely_link.model import (
+from namely_link.commands.check import CHECK_EVERY, TOKEN_LIFETIME
+from namely_link.domain.account import (
     LEASE,
     Account,
     Attempt,
@@ -26,21 +26,21 @@ from namely_link.model import (
     new_id,
     timestamp,
 )
-from namely_link.probe import Accepted, Rejected, Undetermined, may_send_token
-from namely_link.problems import ConflictError, Problem, Reason, StorageError
+from namely_link.domain.probe import Accepted, Rejected, Undetermined, may_send_token
+from namely_link.domain.problems import ConflictError, Problem, Reason, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from namely_link.model import (
+    from namely_link.commands.ports import Ports
+    from namely_link.domain.account import (
         AccountType,
         Actor,
         ConnectSession,
         Credential,
         SecretVersion,
     )
-    from namely_link.ports import Ports
-    from namely_link.probe import SiteFinding, Verdict
+    from namely_link.domain.probe import SiteFinding, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from namely_link.problems import SealBrokenError, StorageError
+from namely_link.domain.problems import SealBrokenError, StorageError
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient

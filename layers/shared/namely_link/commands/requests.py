@@ -12,10 +12,10 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from namely_link.credentials import parse_credential, parse_subdomain
-from namely_link.link import ByOwner, LinkCommand, link
-from namely_link.model import Actor, Event, Owner, Status, timestamp
-from namely_link.problems import (
+from namely_link.commands.link import ByOwner, LinkCommand, link
+from namely_link.domain.account import Actor, Event, Owner, Status, timestamp
+from namely_link.domain.credentials import parse_credential, parse_subdomain
+from namely_link.domain.problems import (
     ConflictError,
     NamelyLinkError,
     Problem,
@@ -23,14 +23,14 @@ from namely_link.problems import (
     SealBrokenError,
     StorageError,
 )
-from namely_link.web import Fields
+from namely_link.http.fields import Fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from namely_link.manage import Manager
-    from namely_link.model import Account
-    from namely_link.ports import Ports
+    from namely_link.commands.change import Manager
+    from namely_link.commands.ports import Ports
+    from namely_link.domain.account import Account
 
 _NAMESPACE: Final = uuid.UUID("6d1f4a1c-5f8e-4b43-9a53-2f1f7f0c1a52")
 _LINK: Final = "Link Requested"

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from namely_link.model import Account, ConnectSession, Deletion, PortalSession, Receipt
-    from namely_link.problems import Problem
+    from namely_link.domain.account import Account, ConnectSession, Deletion, PortalSession, Receipt
+    from namely_link.domain.problems import Problem
 
 type Document = dict[str, Any]
 

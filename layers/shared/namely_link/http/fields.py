@@ -9,8 +9,9 @@ import traceback
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from namely_link import bearers, views
-from namely_link.problems import Problem, Reason
+from namely_link.domain.problems import Problem, Reason
+from namely_link.http import bearers
+from namely_link.http import documents as views
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

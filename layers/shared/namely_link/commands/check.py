@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
-from namely_link.model import (
+from namely_link.domain.account import (
     AccountWarning,
     Event,
     LedgerEntry,
@@ -20,15 +20,15 @@ from namely_link.model import (
     new_id,
     timestamp,
 )
-from namely_link.probe import Accepted, Proven, Rejected, Undetermined, may_send_token
-from namely_link.problems import SENTENCES, Code, Problem, Reason
+from namely_link.domain.probe import Accepted, Proven, Rejected, Undetermined, may_send_token
+from namely_link.domain.problems import SENTENCES, Code, Problem, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from namely_link.model import Account, Actor, Credential, Receipt, SecretVersion
-    from namely_link.probe import Questions, Verdict
+    from namely_link.domain.account import Account, Actor, Credential, Receipt, SecretVersion
+    from namely_link.domain.probe import Questions, Verdict
 
 TOKEN_LIFETIME: Final = timedelta(days=730)
 """Two years from creation, says Namely; the creation date is not told, so this is the latest."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from namely_link.model import Credential, SecretVersion, Subdomain, Token
-from namely_link.problems import StorageError
+from namely_link.domain.account import Credential, SecretVersion, Subdomain, Token
+from namely_link.domain.problems import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,0 +1,1 @@
+"""AWS: one module for each service that is called."""

@@ -1,0 +1,1 @@
+"""The product in the standard library: values, what may happen to an account, and verdicts."""

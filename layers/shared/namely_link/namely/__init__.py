@@ -1,0 +1,1 @@
+"""Namely over HTTPS."""
