@@ -9,8 +9,9 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from namely_link import bootstrap
-from namely_link.aws.registry import published
-from namely_link.domain.problems import StorageError
+from namely_link.aws.outbox import published
+from namely_link.domain.problems import StorageError, UnreadableError
+from namely_link.http import documents
 from namely_link.settings import PublishSettings
 
 if TYPE_CHECKING:
@@ -32,18 +33,23 @@ def bus() -> EventBridgeBus:
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Put events in the order of the stream, and stop at the first record that fails.
+    """Put events in the order of the stream, and stop at the first that EventBridge refuses.
 
-    Lambda comes again from there, halves the batch, and sends a record that never works to the
-    dead-letter queue, so that it stops nothing else.
+    Lambda comes again from there until the stream's end, so the later events of an account wait. A
+    record that can't be read would never be taken: it is set aside, and an alarm tells of it.
     """
     for record in event["Records"]:
+        change = record["dynamodb"]
+        number = change["SequenceNumber"]
         try:
-            events = published(record["dynamodb"])
+            events = [(one.type, documents.event(one, of)) for one, of in published(change)]
             bus().put(events)
-        except (StorageError, KeyError, TypeError, ValueError) as error:
-            number = record["dynamodb"]["SequenceNumber"]
-            logger.error("not published", error=type(error).__name__, sequence_number=number)
+        except UnreadableError as error:
+            metrics.add_metric(name="Unreadable", unit=MetricUnit.Count, value=1)
+            logger.error("set aside", error=str(error), sequence_number=number)
+            continue
+        except StorageError as error:
+            logger.error("not published", error=str(error), sequence_number=number)
             return {"batchItemFailures": [{"itemIdentifier": number}]}
         for kind, detail in events:
             metrics.add_metric(name="Published", unit=MetricUnit.Count, value=1)
