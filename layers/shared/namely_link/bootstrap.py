@@ -14,7 +14,7 @@ from botocore.config import Config
 from namely_link.aws.accounts import AccountTable
 from namely_link.aws.bus import EventBridgeBus
 from namely_link.aws.outbox import OutboxTable
-from namely_link.aws.queue import CheckQueue
+from namely_link.aws.queue import CheckQueue, DeadLetters
 from namely_link.aws.seal import KmsSeal
 from namely_link.aws.sessions import SessionTable
 from namely_link.aws.table import SHARDS, Table
@@ -154,6 +154,11 @@ def request_ports(settings: IntakeSettings) -> RequestPorts:
 def checks(url: str) -> CheckQueue:
     """Return where checks wait."""
     return CheckQueue(client=boto3.client("sqs", config=_AWS), url=url)
+
+
+def dead_letters(url: str) -> DeadLetters:
+    """Return where what can't be done is kept."""
+    return DeadLetters(client=boto3.client("sqs", config=_AWS), url=url)
 
 
 def bus(name: str) -> EventBridgeBus:

@@ -168,18 +168,22 @@ class ApiSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class PublishSettings:
-    """What `publish` needs: the stack's bus."""
+    """What `publish` needs: the stack's bus, and where to keep what can't be read."""
 
     bus: str
+    dead_letters: str
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> PublishSettings:
-        """Read it.
+        """Read them.
 
         Raises:
-            SettingsError: it is missing.
+            SettingsError: one is missing.
         """
-        return cls(bus=_required(environ, "EVENT_BUS"))
+        return cls(
+            bus=_required(environ, "EVENT_BUS"),
+            dead_letters=_required(environ, "DEAD_LETTERS_URL"),
+        )
 
 
 def _required(environ: Mapping[str, str], name: str) -> str:

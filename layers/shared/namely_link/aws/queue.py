@@ -1,10 +1,10 @@
-"""SQS: the only module that knows it. Checks wait there to be made."""
+"""SQS: the only module that knows it. Checks wait there to be made, and dead letters to be read."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -12,6 +12,8 @@ from namely_link.domain.problems import StorageError, UnreadableError
 from namely_link.domain.values import Actor, ActorKind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_boto3_sqs import SQSClient
 
 
@@ -38,11 +40,31 @@ class CheckQueue:
             StorageError: it may have been asked for.
         """
         asked = Asked(account_id=account_id, actor=actor, request_id=request_id)
-        try:
-            self.client.send_message(QueueUrl=self.url, MessageBody=json.dumps(asdict(asked)))
-        except (ClientError, BotoCoreError) as error:
-            msg = f"SendMessage: {type(error).__name__}"
-            raise StorageError(msg) from error
+        _send(self.client, self.url, json.dumps(asdict(asked)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadLetters:
+    """Keeps what can't be done, for somebody to look at."""
+
+    client: SQSClient
+    url: str
+
+    def put(self, what: Mapping[str, Any]) -> None:
+        """Keep something, in at most 256 KiB.
+
+        Raises:
+            StorageError: it may have been kept.
+        """
+        _send(self.client, self.url, json.dumps(what))
+
+
+def _send(client: SQSClient, url: str, body: str) -> None:
+    try:
+        client.send_message(QueueUrl=url, MessageBody=body)
+    except (ClientError, BotoCoreError) as error:
+        msg = f"SendMessage: {type(error).__name__}"
+        raise StorageError(msg) from error
 
 
 def asked(body: str, *, message_id: str) -> Asked:
