@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from namely_link.domain.account import Actor
     from namely_link.settings import (
-        HubSettings,
         IntakeSettings,
+        LinkSettings,
         ProbeSettings,
         Settings,
         SweepSettings,
@@ -76,7 +76,7 @@ def questions(settings: ProbeSettings) -> Questions:
     return Questions(namely=namely, together=at_once, negative_control=settings.negative_control)
 
 
-def ports(settings: HubSettings, rows: DynamoDbRegistry) -> Ports:
+def ports(settings: LinkSettings, rows: DynamoDbRegistry) -> Ports:
     """Return everything that the link command touches."""
     return Ports(
         questions=questions(settings),

@@ -21,7 +21,7 @@ from namely_link.domain.account import (
     timestamp,
 )
 from namely_link.domain.probe import Accepted, Proven, Rejected, Undetermined, may_send_token
-from namely_link.domain.problems import SENTENCES, Code, Problem, Reason
+from namely_link.domain.problems import MEANINGS, Code, Problem, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,7 +135,7 @@ class Checker:
                 return _accepted(account, receipt, now)
             case Rejected(reason) if account.status is Status.PENDING:
                 return replace(account, undo_reason=reason)
-            case Rejected(reason) if SENTENCES[reason].code is Code.TOKEN_REFUSED:
+            case Rejected(reason) if MEANINGS[reason].code is Code.TOKEN_REFUSED:
                 since = account.refused_at or timestamp(now)
                 confirmed = moment(since) + self.recheck <= now
                 return replace(

@@ -11,12 +11,14 @@ if TYPE_CHECKING:
 
     from namely_link.domain.account import (
         Account,
+        ApiKey,
         Attempt,
         ConnectSession,
         Credential,
         Event,
         LedgerEntry,
         Linked,
+        PortalSession,
         SecretVersion,
     )
     from namely_link.domain.probe import Questions
@@ -79,6 +81,16 @@ class Registry(Protocol):
 
     def promoted(self, account: Account) -> None:
         """Note that the committed version is current."""
+
+
+class Keys(Protocol):
+    """Where keys and portal sessions are kept. Both methods raise StorageError."""
+
+    def key(self, key_id: str) -> ApiKey | None:
+        """Read an API key."""
+
+    def portal(self, session_id: str) -> PortalSession | None:
+        """Read a portal session."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 _NAMESPACE: Final = uuid.UUID("6d1f4a1c-5f8e-4b43-9a53-2f1f7f0c1a52")
 _LINK: Final = "Link Requested"
-_TRY_AGAIN: Final = frozenset({409, 429, 503})
 HOW_TO_SEAL: Final = (
-    "Seal the token with KMS Encrypt under the stack's key, with owner_id and subdomain as "
-    "encryption context, and send it in Base64 as sealed_token."
+    "Seal the token with KMS Encrypt under the stack's key, with owner_id, subdomain, request_id "
+    "and expires_at of this very request as encryption context, and send it in Base64 as "
+    "sealed_token; `make seal` does it."
 )
 
 
@@ -48,7 +48,9 @@ class TryAgainError(NamelyLinkError):
 class Seal(Protocol):
     """Opens what was sealed for this stack."""
 
-    def unseal(self, sealed: str, *, owner_id: str, subdomain: str) -> str:
+    def unseal(
+        self, sealed: str, *, owner_id: str, subdomain: str, request_id: str, expires_at: str
+    ) -> str:
         """Return the text; raises SealBrokenError, StorageError."""
 
 
@@ -105,7 +107,7 @@ class Intake:
         except ConflictError as error:
             raise TryAgainError(str(error)) from error
         except Problem as problem:
-            if problem.status in _TRY_AGAIN:
+            if problem.transient:
                 raise TryAgainError(problem.code) from problem
             if kind == _LINK:
                 self._reject(detail, request_id, problem)
@@ -118,11 +120,19 @@ class Intake:
         fields.text("request_id", most=128)
         owner = Owner(fields.owner_id(), fields.text("owner_name", required=True))
         subdomain = parse_subdomain(fields.typed("subdomain"))
-        sealed = fields.typed("sealed_token", most=8192)
+        sealed, until = fields.typed("sealed_token", most=8200), fields.text("expires_at", most=20)
         label, metadata = fields.text("label", most=100), fields.metadata() or {}
         fields.done()
         try:
-            token = self.seal.unseal(sealed, owner_id=owner.id, subdomain=subdomain.label)
+            if until <= timestamp(self.ports.now()):
+                raise SealBrokenError
+            token = self.seal.unseal(
+                sealed,
+                owner_id=owner.id,
+                subdomain=subdomain.label,
+                request_id=request_id,
+                expires_at=until,
+            )
         except SealBrokenError:
             raise Problem(
                 Reason.INVALID_REQUEST, detail=HOW_TO_SEAL, field="sealed_token"

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from namely_link.domain.account import Account, ConnectSession, Deletion, PortalSession, Receipt
-    from namely_link.domain.problems import Problem
 
 type Document = dict[str, Any]
 
@@ -70,7 +69,6 @@ def connect_session(one: ConnectSession) -> Document:
         "state": one.state,
         "attempts_left": one.attempts_left,
         "account_id": (one.linked.account_id if one.linked else one.account_id) or None,
-        "other_site": one.other_site,
         "subdomain": one.subdomain or None,
         "label": one.label or None,
         "metadata": one.metadata,
@@ -93,22 +91,3 @@ def portal_session(one: PortalSession) -> Document:
         "created_at": one.created_at,
         "expires_at": one.expires_at,
     }
-
-
-def problem(one: Problem, *, instance: str) -> Document:
-    """Return RFC 9457 problem details; `reason` is finer than `code`, for translations."""
-    optional = {
-        "field": one.field,
-        "hint": one.hint or None,
-        "retry_after": one.retry_after,
-        "attempts_left": one.attempts_left,
-    }
-    return {
-        "type": f"urn:namely-link:problem:{one.code}",
-        "title": one.title,
-        "status": one.status,
-        "detail": one.detail,
-        "code": one.code,
-        "reason": one.reason,
-        "instance": instance,
-    } | {key: value for key, value in optional.items() if value is not None}
