@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import TYPE_CHECKING
 
 from local.processes import LocalError
+from local.target import session, target
 from namely_link.aws.registry import DynamoDbRegistry
 from namely_link.domain.account import ApiKey, timestamp
 from namely_link.domain.problems import StorageError
@@ -22,18 +17,6 @@ from namely_link.http.bearers import Kind, mint, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-STATE = Path(__file__).parent.parent / ".local"
-
-
-def session(environ: Mapping[str, str]) -> boto3.Session:
-    """Return a session with the keys of `environ`, or else with those that boto3 finds itself."""
-    return boto3.Session(
-        aws_access_key_id=environ.get("AWS_ACCESS_KEY_ID"),
-        aws_secret_access_key=environ.get("AWS_SECRET_ACCESS_KEY"),
-        aws_session_token=environ.get("AWS_SESSION_TOKEN"),
-        region_name=environ.get("AWS_DEFAULT_REGION"),
-    )
 
 
 def make_key(
@@ -64,46 +47,6 @@ def make_key(
 def _registry(table: str, environ: Mapping[str, str]) -> DynamoDbRegistry:
     client = session(environ).client("dynamodb", endpoint_url=environ.get("AWS_ENDPOINT_URL"))
     return DynamoDbRegistry(client=client, table=table)
-
-
-def read_run() -> dict[str, Any]:
-    """Return what `make run` has written.
-
-    Raises:
-        LocalError: nothing runs here.
-    """
-    path = Path(os.environ.get("LOCAL_STATE", STATE)) / "run.json"
-    if not path.exists():
-        msg = "Nothing runs here: start `make run` first."
-        raise LocalError(msg)
-    run: dict[str, Any] = json.loads(path.read_text())
-    return run
-
-
-def target(stack: str, *, local: bool) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the environment that reaches a stack, and the stack's outputs.
-
-    Raises:
-        LocalError: nothing runs here, or AWS refuses.
-    """
-    environ: dict[str, str] = dict(os.environ)
-    if local:
-        run = read_run()
-        environ |= {
-            "AWS_ENDPOINT_URL": run["aws_endpoint"],
-            "AWS_DEFAULT_REGION": run["region"],
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-        }
-    try:
-        client = session(environ).client(
-            "cloudformation", endpoint_url=environ.get("AWS_ENDPOINT_URL")
-        )
-        outputs = client.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
-    except (BotoCoreError, ClientError) as error:
-        msg = f"The stack {stack} can't be read: {error}"
-        raise LocalError(msg) from error
-    return environ, {one["OutputKey"]: one["OutputValue"] for one in outputs}
 
 
 def main() -> int:

@@ -19,10 +19,11 @@ from namely_link.commands.change import Manager
 from namely_link.domain.account import ConnectSession, PortalSession, Status, timestamp
 from namely_link.domain.credentials import parse_subdomain
 from namely_link.domain.problems import ConflictError, Problem, Reason, StorageError
-from namely_link.http import documents as views
-from namely_link.http import fields as web
+from namely_link.http import documents, problem_details
 from namely_link.http.access import authorised, open_portal
-from namely_link.http.bearers import Kind, mint
+from namely_link.http.bearers import Kind, authorization, mint
+from namely_link.http.body import cursor_in, cursor_out, read_body, refuse_repeated
+from namely_link.http.fields import Fields, is_account_id, is_session_id
 from namely_link.settings import ApiSettings
 
 if TYPE_CHECKING:
@@ -81,7 +82,6 @@ def post_session() -> Response[str]:
         created_at=timestamp(now),
         expires_at=timestamp(now + timedelta(seconds=lifetime)),
         account_id=fields.text("account_id", most=40),
-        other_site=fields.flag("other_site"),
         subdomain=parse_subdomain(subdomain).label if subdomain else "",
         label=fields.text("label", most=100),
         metadata=fields.metadata() or {},
@@ -92,23 +92,18 @@ def post_session() -> Response[str]:
         created_by=caller.actor.name,
     )
     fields.done()
-    if session.other_site:
-        if not session.account_id:
-            detail = "other_site is for an account that is linked again: account_id is missing."
-            raise Problem(Reason.INVALID_REQUEST, detail=detail, field="other_site")
-        _caller("manage")
     if session.account_id:
         account = _find(session.account_id, session.owner.id)
         if account.status is Status.UNLINKED:
             raise Problem(Reason.NOT_FOUND)
     registry().create_session(session)
     shown = {"token": bearer.value, "url": f"{_base_url()}/hub#{bearer.value}"}
-    return _json(201, views.connect_session(session) | shown)
+    return _json(201, documents.connect_session(session) | shown)
 
 
 @app.get("/v1/connect-sessions/<session_id>")
 def get_session(session_id: str) -> Response[str]:
-    return _json(200, views.connect_session(_session(session_id)))
+    return _json(200, documents.connect_session(_session(session_id)))
 
 
 @app.delete("/v1/connect-sessions/<session_id>")
@@ -140,21 +135,21 @@ def post_portal() -> Response[str]:
     fields.done()
     registry().create_portal(portal)
     shown = {"token": bearer.value, "url": f"{_base_url()}/accounts#{bearer.value}"}
-    return _json(201, views.portal_session(portal) | shown)
+    return _json(201, documents.portal_session(portal) | shown)
 
 
 @app.get("/v1/portal-sessions/current")
 def get_current_portal() -> Response[str]:
-    bearer = web.bearer(app.current_event.headers)
+    bearer = authorization(app.current_event.headers)
     portal = open_portal(registry(), bearer, now=bootstrap.now())
-    return _json(200, views.portal_session(portal))
+    return _json(200, documents.portal_session(portal))
 
 
 @app.get("/v1/accounts")
 def get_accounts() -> Response[str]:
     caller = _caller("read")
-    web.refuse_repeated(app.current_event.multi_value_query_string_parameters)
-    query = web.Fields(app.current_event.query_string_parameters or {})
+    refuse_repeated(app.current_event.multi_value_query_string_parameters)
+    query = Fields(app.current_event.query_string_parameters or {})
     subdomain = query.typed("subdomain")
     # An owner that is there and empty is a mistake, which must not list the accounts of all.
     owner_id = query.owner_id(required="owner_id" in query)
@@ -162,20 +157,20 @@ def get_accounts() -> Response[str]:
         raise Problem(Reason.FORBIDDEN)
     wanted = Wanted(
         limit=query.number("limit", least=1, most=100, default=50, written=True),
-        cursor=web.cursor_in(query.text("cursor")),
+        cursor=cursor_in(query.text("cursor")),
         owner_id=caller.owner_id or owner_id,
         status=query.choice("status", *Status, default=""),
         subdomain=parse_subdomain(subdomain).label if subdomain else "",
     )
     query.done()
     accounts, cursor = registry().accounts(wanted)
-    shown = [views.account(one) for one in accounts]
-    return _json(200, {"accounts": shown, "cursor": web.cursor_out(cursor)})
+    shown = [documents.account(one) for one in accounts]
+    return _json(200, {"accounts": shown, "cursor": cursor_out(cursor)})
 
 
 @app.get("/v1/accounts/<account_id>")
 def get_account(account_id: str) -> Response[str]:
-    return _json(200, views.account(_find(account_id, _caller("read").owner_id)))
+    return _json(200, documents.account(_find(account_id, _caller("read").owner_id)))
 
 
 @app.patch("/v1/accounts/<account_id>")
@@ -185,31 +180,31 @@ def patch_account(account_id: str) -> Response[str]:
     label = fields.text("label", most=100) if "label" in fields else None
     metadata = fields.metadata()
     fields.done()
-    return _json(200, views.account(manager.rename(account, label=label, metadata=metadata)))
+    return _json(200, documents.account(manager.rename(account, label=label, metadata=metadata)))
 
 
 @app.delete("/v1/accounts/<account_id>")
 def delete_account(account_id: str) -> Response[str]:
     manager, account = _managed(account_id)
-    return _json(200, views.account(manager.unlink(account)))
+    return _json(200, documents.account(manager.unlink(account)))
 
 
 @app.post("/v1/accounts/<account_id>/suspend")
 def suspend_account(account_id: str) -> Response[str]:
     manager, account = _managed(account_id)
-    return _json(200, views.account(manager.set_paused(account, Status.SUSPENDED)))
+    return _json(200, documents.account(manager.set_paused(account, Status.SUSPENDED)))
 
 
 @app.post("/v1/accounts/<account_id>/resume")
 def resume_account(account_id: str) -> Response[str]:
     manager, account = _managed(account_id)
-    return _json(200, views.account(manager.set_paused(account, Status.ACTIVE)))
+    return _json(200, documents.account(manager.set_paused(account, Status.ACTIVE)))
 
 
 @app.post("/v1/accounts/<account_id>/restore")
 def restore_account(account_id: str) -> Response[str]:
     manager, account = _managed(account_id)
-    return _json(200, views.account(manager.restore(account)))
+    return _json(200, documents.account(manager.restore(account)))
 
 
 @app.post("/v1/accounts/<account_id>/check")
@@ -217,7 +212,7 @@ def check_account(account_id: str) -> Response[str]:
     caller = _caller("manage")
     account = _find(account_id, caller.owner_id)
     checks().put(account.id, asked_by=caller.actor.name)
-    return _json(202, views.account(account))
+    return _json(202, documents.account(account))
 
 
 @app.get("/v1/accounts/<account_id>/ledger")
@@ -235,20 +230,20 @@ def get_openapi() -> Response[str]:
 
 
 def _caller(scope: Scope) -> Caller:
-    bearer = web.bearer(app.current_event.headers)
+    bearer = authorization(app.current_event.headers)
     return authorised(registry(), bearer, scope=scope, now=bootstrap.now())
 
 
-def _fields() -> web.Fields:
+def _fields() -> Fields:
     event = app.current_event
-    return web.Fields(
-        web.read_body(event.body, event.headers, encoded=bool(event.is_base64_encoded), forms=False)
+    return Fields(
+        read_body(event.body, event.headers, encoded=bool(event.is_base64_encoded), forms=False)
     )
 
 
 def _find(account_id: str, owner_id: str) -> Account:
     """Return an account; one of another owner is not there for who sees one owner only."""
-    found = registry().account(account_id) if web.is_account_id(account_id) else None
+    found = registry().account(account_id) if is_account_id(account_id) else None
     if found is None or (owner_id and found.owner.id != owner_id):
         raise Problem(Reason.NOT_FOUND)
     return found
@@ -269,7 +264,7 @@ def _managed(account_id: str) -> tuple[Manager, Account]:
 
 def _session(session_id: str) -> ConnectSession:
     caller = _caller("sessions")
-    found = registry().session(session_id) if web.is_session_id(session_id) else None
+    found = registry().session(session_id) if is_session_id(session_id) else None
     if found is None or (caller.owner_id and found.owner.id != caller.owner_id):
         raise Problem(Reason.NOT_FOUND)
     return found
@@ -291,7 +286,7 @@ def _json(status: int, document: dict[str, Any]) -> Response[str]:
 
 def _problem(problem: Problem) -> Response[str]:
     instance = app.current_event.request_context.request_id
-    status, headers, body = web.rendered(problem, instance=instance)
+    status, headers, body = problem_details.rendered(problem, instance=instance)
     logger.info("refused", code=problem.code, reason=problem.reason)
     return Response(status, headers=headers, body=body)
 
@@ -315,7 +310,7 @@ app.exception_handler(StorageError)(on_storage_error)
 
 
 def on_error(error: Exception) -> Response[str]:
-    logger.error("unexpected", error=type(error).__name__, where=web.where(error))
+    logger.error("unexpected", error=type(error).__name__, where=problem_details.where(error))
     return _problem(Problem(Reason.INTERNAL_ERROR))
 
 

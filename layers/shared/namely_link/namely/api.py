@@ -32,8 +32,8 @@ from namely_link.domain.probe import Answer, Failure
 if TYPE_CHECKING:
     from collections.abc import Buffer
 
-    from namely_link.domain.account import Subdomain, Token
     from namely_link.domain.probe import Reply
+    from namely_link.domain.values import Subdomain, Token
 
 MAX_BODY: Final = 1024 * 1024
 """Bytes: fifty profiles with every field are a tenth of it."""

@@ -1,5 +1,7 @@
 """The pages and their files: what stands in `web/`, named by its content and dressed in a theme.
 
+A file's name is its own in all folders of `web/`.
+
 Every address is relative to the stage (`/hub`, `/v1/…`, `/assets/…`), since an API of API Gateway
 has a path before it. Bodies are text; API Gateway compresses them.
 """
@@ -9,21 +11,26 @@ from __future__ import annotations
 import hashlib
 import html
 import json
-import math
 import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from theme import ThemeError, stylesheet
+
+from namely_link import sentences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from result import Result
+    from theme import Theme
 
 type Response = tuple[int, dict[str, str], str]
 """Status, headers and body of an answer."""
 
 WEB: Final = Path(__file__).parent / "web"
-LANGUAGES: Final = ("en", "de", "es", "fr", "pt")
 SECTIONS: Final = {
     "hub": ("reasons", "warnings", "capabilities", "hub"),
     "accounts": ("reasons", "capabilities", "accounts"),
@@ -38,7 +45,7 @@ _TYPES: Final = {
 }
 _PLACEHOLDER: Final = re.compile(r"\{\{asset:([\w.-]+)\}\}")
 _IMPORT: Final = re.compile(
-    r"""^((?:import|export)\b[^"';]*)(["'])\./([\w.-]+\.js)\2""", re.MULTILINE
+    r"""^((?:import|export)\b[^"';]*)(["'])(?:\.|\.\./\w+)/([\w.-]+\.js)\2""", re.MULTILINE
 )
 """A static import; types named in comments are none."""
 _COMMENTS: Final = re.compile(
@@ -46,8 +53,6 @@ _COMMENTS: Final = re.compile(
 )
 """Comments that have their lines to themselves; no string of ours runs over several lines."""
 _INDENTS: Final = re.compile(r"^(?:[ \t]+|\n)", re.MULTILINE)
-_COLOR: Final = re.compile(r"#[0-9a-f]{6}", re.ASCII | re.IGNORECASE)
-_LOGO: Final = re.compile(r"data:image/(?:png|svg\+xml|webp);base64,[A-Za-z0-9+/]+={0,2}", re.ASCII)
 _ANCESTORS: Final = re.compile(r"[A-Za-z0-9_.:/*'\[\]-]+(?: [A-Za-z0-9_.:/*'\[\]-]+)*", re.ASCII)
 
 _MARK: Final = (
@@ -72,30 +77,6 @@ _SIGNS: Final = {
     "refused": _sign("warn", "M10 3L1.8 17h16.4L10 3zM10 8v4.5M10 14.8v.1"),
 }
 """What a plain form's answer shows over its title; hub.html has the same signs as symbols."""
-
-
-class ThemeError(ValueError):
-    """A parameter of the pages is malformed."""
-
-
-@dataclass(frozen=True)
-class Theme:
-    """How the pages look: whose they are, one colour (`#rrggbb`) and a logo (a data URL or '')."""
-
-    name: str
-    color: str
-    logo: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.name.strip() or len(self.name) > 80 or not self.name.isprintable():
-            msg = "the name has 1 to 80 printable characters"
-            raise ThemeError(msg)
-        if not _COLOR.fullmatch(self.color):
-            msg = "the colour is written #rrggbb"
-            raise ThemeError(msg)
-        if self.logo and not _LOGO.fullmatch(self.logo):
-            msg = "the logo is a data URL in base64, of type png, svg+xml or webp"
-            raise ThemeError(msg)
 
 
 @dataclass(frozen=True)
@@ -123,7 +104,7 @@ class Pages:
         self._theme = theme
         self._ancestors = ancestors
         self._assets = dict(_assets())
-        self._assets["theme.css"] = _named("theme.css", _stylesheet(theme.color))
+        self._assets["theme.css"] = _named("theme.css", stylesheet(theme.color))
         self._by_name = {one.file_name: one for one in self._assets.values()}
 
     def page(self, name: str) -> Response | None:
@@ -133,7 +114,7 @@ class Pages:
             # Pages of other origins load this one.
             headers["Cross-Origin-Resource-Policy"] = "cross-origin"
             return 200, headers, _read("embed.js")
-        if name not in {"hub", "accounts"} or not (WEB / f"{name}.html").exists():
+        if name not in SECTIONS:
             return None
         # The Accounts page is never embedded.
         body = self._rendered(f"{name}.html", values={"locales": self._locales(name)})
@@ -147,71 +128,36 @@ class Pages:
         kind = file_name.rpartition(".")[2]
         return 200, self._headers(kind, "public, max-age=31536000, immutable"), found.body
 
-    def result_page(
-        self,
-        *,
-        status: int = 200,
-        locale: str = "",
-        accept_language: str = "",
-        subdomain: str = "",
-        parked: bool = False,
-        reason: str = "",
-        detail: str = "",
-        hint: str = "",
-        attempts_left: int | None = None,
-        retry_after: int | None = None,
-    ) -> Response:
-        """Return what a plain web form shows: a success, or the problem of `reason`.
-
-        `detail` and `hint` stand in where a reason has no translation.
-        """
-        language = choose_language(locale, accept_language)
-        sentences = _sentences(language)
-        result: Mapping[str, str] = sentences["result"]
-        outcome = "refused" if reason else "parked" if parked else "linked"
-        values = {
-            "subdomain": subdomain or "…",
-            "attempts": attempts_left,
+    def result(self, told: Result, *, accept_language: str = "") -> Response:
+        """Return what a person sees who sent a plain form: how it went, and what to do."""
+        language = choose_language(told.locale, accept_language)
+        said: Mapping[str, str] = sentences.document(language)["result"]
+        names = {
+            "subdomain": told.subdomain or "…",
+            "attempts": told.attempts_left,
             "app": self._theme.name,
-            "minutes": math.ceil((retry_after or 0) / 60),
+            "minutes": told.minutes,
         }
-        if reason:
-            known: Mapping[str, str] = sentences["reasons"].get(reason) or {
-                "detail": detail,
-                "hint": hint,
-            }
-            lines = [known["detail"], known.get("hint", "")]
-            if attempts_left is not None:
-                lines.append(result["attempts_left"])
-            lines.append(result["go_back"])
-        else:
-            lines = [result[f"{outcome}_text"], result["close"]]
-        text = "".join(f"<p>{html.escape(_filled(line, values))}</p>\n" for line in lines if line)
-        body = self._rendered(
-            "result.html",
-            base="../",
-            values={
-                "language": language,
-                "title": html.escape(_filled(result[f"{outcome}_title"], values)),
-                "outcome": outcome,
-                "sign": _SIGNS[outcome],
-                "text": text,
-            },
-        )
-        return status, self._page_headers(embedded=True), body
+        text = [_filled(line, names) for line in _lines(told, language, said)]
+        values = {
+            "language": language,
+            "title": html.escape(_filled(said[f"{told.outcome}_title"], names)),
+            "outcome": told.outcome,
+            "sign": _SIGNS[told.outcome],
+            "text": "".join(f"<p>{html.escape(line)}</p>\n" for line in text),
+        }
+        return 200, self._page_headers(embedded=True), self._rendered("result.html", values=values)
 
-    def _rendered(
-        self, template: str, *, base: str = "", values: Mapping[str, str] | None = None
-    ) -> str:
+    def _rendered(self, template: str, *, values: Mapping[str, str]) -> str:
         name = html.escape(self._theme.name)
         logo = f'<img src="{html.escape(self._theme.logo)}" alt="">' if self._theme.logo else _MARK
         known = {
             "brand": f'<span class="brand">{logo}<span>{name}</span></span>',
             "name": name,
             "ancestors": html.escape(self._ancestors),
-        } | dict(values or {})
+        } | dict(values)
         text = _PLACEHOLDER.sub(
-            lambda found: f"{base}assets/{self._assets[found[1]].file_name}", _read(template)
+            lambda found: f"assets/{self._assets[found[1]].file_name}", _read(template)
         )
         return re.sub(r"\{\{(\w+)\}\}", lambda found: known[found[1]], text)
 
@@ -219,7 +165,7 @@ class Pages:
         return "\n".join(
             f'<link rel="alternate" type="application/json" hreflang="{language}"'
             f' href="assets/{self._assets[f"{page}-{language}.json"].file_name}">'
-            for language in LANGUAGES
+            for language in sentences.languages()
         )
 
     def _page_headers(self, *, embedded: bool) -> dict[str, str]:
@@ -256,9 +202,18 @@ def choose_language(locale: str, accept_language: str = "") -> str:
         wanted.append((float(number[1]) if number else 1.0, tag.strip()))
     for weight, tag in sorted(wanted, key=lambda one: -one[0]):
         primary = re.split(r"[-_]", tag.lower())[0]
-        if weight and primary in LANGUAGES:
+        if weight and primary in sentences.languages():
             return primary
     return "en"
+
+
+def _lines(told: Result, language: str, said: Mapping[str, str]) -> list[str]:
+    """Return the sentences under the title, one a paragraph."""
+    if told.reason is None:
+        return [said[f"{told.outcome}_text"], said["close"]]
+    why = sentences.reason(told.reason, language)
+    left = [said["attempts_left"]] if told.attempts_left is not None else []
+    return [why.detail, why.hint, *left, said["go_back"]]
 
 
 def _filled(sentence: str, values: Mapping[str, object]) -> str:
@@ -266,7 +221,8 @@ def _filled(sentence: str, values: Mapping[str, object]) -> str:
 
 
 def _read(name: str) -> str:
-    return (WEB / name).read_text(encoding="utf-8")
+    (file,) = WEB.glob(f"*/{name}")
+    return file.read_text(encoding="utf-8")
 
 
 def _named(name: str, body: str) -> _Asset:
@@ -297,12 +253,12 @@ def _assets() -> dict[str, _Asset]:
             done[name] = _named(name, body)
         return done[name]
 
-    for file in sorted([*WEB.glob("*.css"), *WEB.glob("*.js")]):
+    for file in sorted([*WEB.glob("*/*.css"), *WEB.glob("*/*.js")]):
         if file.name != "embed.js":
             add(file.name)
     for page, sections in SECTIONS.items():
-        for language in LANGUAGES:
-            asked = {name: _sentences(language)[name] for name in sections}
+        for language in sentences.languages():
+            asked = {name: sentences.document(language)[name] for name in sections}
             compact = json.dumps(asked, ensure_ascii=False, separators=(",", ":"))
             name = f"{page}-{language}.json"
             done[name] = _named(name, compact)
@@ -312,84 +268,3 @@ def _assets() -> dict[str, _Asset]:
 def _lean(body: str) -> str:
     """Return a script or style sheet without the lines and indents that only its readers need."""
     return _INDENTS.sub("", _COMMENTS.sub("", body))
-
-
-@cache
-def _sentences(language: str) -> dict[str, Any]:
-    sentences: dict[str, Any] = json.loads(_read(f"locales/{language}.json"))
-    return sentences
-
-
-type _Rgb = tuple[int, int, int]
-
-_WHITE: Final[_Rgb] = (255, 255, 255)
-_BLACK: Final[_Rgb] = (0, 0, 0)
-_SUNKEN: Final[_Rgb] = (0xEE, 0xF2, 0xF0)
-"""The darkest ground that links stand on in the light; base.css has it as --sunken."""
-_SURFACE_DARK: Final[_Rgb] = (0x18, 0x21, 0x20)
-"""The lightest ground in the dark; base.css has it as --surface."""
-
-
-def _stylesheet(color: str) -> str:
-    """Return the theme's colours, each readable by WCAG 2.2 AA whatever colour was asked for."""
-    asked: _Rgb = (int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16))
-    soft = _mix(asked, _WHITE, 0.88)
-    light = _palette(asked, ink=_readable(asked, _BLACK, _SUNKEN, soft), soft=soft)
-    soft = _mix(asked, _SURFACE_DARK, 0.78)
-    ink = _readable(asked, _WHITE, _SURFACE_DARK, soft)
-    dark = _palette(ink, ink=ink, soft=soft)
-    return (
-        f":root {{{light}}}\n"
-        "@media (prefers-color-scheme: dark) {\n"
-        f'  :root:not([data-theme="light"]) {{{dark}}}\n'
-        "}\n"
-        f':root[data-theme="dark"] {{{dark}}}\n'
-    )
-
-
-def _palette(fill: _Rgb, *, ink: _Rgb, soft: _Rgb) -> str:
-    on = _WHITE if _contrast(fill, _WHITE) >= 4.5 else _BLACK
-    hover = _mix(fill, _BLACK if on is _WHITE else _WHITE, 0.18)
-    colors = {
-        "accent": fill,
-        "accent-hover": hover,
-        "on-accent": on,
-        "accent-ink": ink,
-        "accent-soft": soft,
-    }
-    return " ".join(f"--{name}: {_hex(one)};" for name, one in colors.items())
-
-
-def _readable(color: _Rgb, towards: _Rgb, *grounds: _Rgb) -> _Rgb:
-    """Return the colour, moved until text in it stands out from each ground by 4.5 to 1."""
-    moved = color
-    for step in range(1, 21):
-        if min(_contrast(moved, ground) for ground in grounds) >= 4.5:
-            break
-        moved = _mix(color, towards, step / 20)
-    return moved
-
-
-def _mix(color: _Rgb, other: _Rgb, share: float) -> _Rgb:
-    red, green, blue = (
-        round(one + (two - one) * share) for one, two in zip(color, other, strict=True)
-    )
-    return red, green, blue
-
-
-def _contrast(one: _Rgb, two: _Rgb) -> float:
-    """Return the contrast ratio of WCAG, 1 to 21."""
-    high, low = sorted((_luminance(one), _luminance(two)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
-
-
-def _luminance(color: _Rgb) -> float:
-    red, green, blue = (
-        part / 255 / 12.92 if part <= 10 else ((part / 255 + 0.055) / 1.055) ** 2.4
-        for part in color
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def _hex(color: _Rgb) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*color)

@@ -9,7 +9,7 @@
 export const siteOf = (account) => `${account.subdomain}.namely.com`;
 
 export class Words {
-  /** @type {import("./i18n.js").Translate} */
+  /** @type {import("../shared/i18n.js").Translate} */
   #translate;
   /** @type {Intl.PluralRules} */
   #plural;
@@ -19,7 +19,7 @@ export class Words {
   #formats;
 
   /**
-   * @param {import("./i18n.js").Translate} translate
+   * @param {import("../shared/i18n.js").Translate} translate
    * @param {string} language of the sentences
    * @param {string} [preferred] the session's locale
    */

@@ -1,14 +1,14 @@
 // The identity receipt: whose token it is, which site, what it sees, and what is worth saying.
 
 import { el, icon } from "./hub-dom.js";
-import { language } from "./i18n.js";
+import { language } from "../shared/i18n.js";
 
 const MARKS = { yes: "check", no: "cross", unknown: "unknown" };
 
 /**
  * @param {any} receipt an account of the API, or the receipt of a dry run
  * @param {string} subdomain
- * @param {import("./i18n.js").Translate} t
+ * @param {import("../shared/i18n.js").Translate} t
  * @returns {HTMLElement}
  */
 export function receiptView(receipt, subdomain, t) {
@@ -80,7 +80,7 @@ function fact(name, ...values) {
 
 /**
  * @param {string | undefined} said
- * @param {import("./i18n.js").Translate} t
+ * @param {import("../shared/i18n.js").Translate} t
  */
 function status(said, t) {
   if (said !== "active" && said !== "pending") return null;

@@ -11,7 +11,7 @@ import {
 } from "./hub-input.js";
 import { parent } from "./hub-parent.js";
 import { receiptView } from "./hub-receipt.js";
-import { fill, load } from "./i18n.js";
+import { fill, load } from "../shared/i18n.js";
 
 /** Reasons that end the session: nothing on this page helps any more. */
 const ENDS = new Set(
@@ -36,7 +36,7 @@ const PACE = [0, 700, 1900];
 let session = "";
 /** @type {any} */
 let known = null;
-/** @type {import("./i18n.js").Translate} */
+/** @type {import("../shared/i18n.js").Translate} */
 let t = (key) => key;
 /** @type {import("./hub-parent.js").Tell | null} */
 let tell = null;
@@ -117,8 +117,8 @@ function retitle(title) {
 
 const subdomain = () => /** @type {HTMLInputElement} */ ($("subdomain"));
 const token = () => /** @type {HTMLInputElement} */ ($("token"));
-/** A re-link keeps the site, unless an operator has made the link for another one. */
-const fixed = () => Boolean(known.account_id && known.subdomain && !known.other_site);
+/** A re-link keeps the site. */
+const fixed = () => Boolean(known.account_id && known.subdomain);
 /** What may be named in a sentence of a problem. */
 const words = (problem) => ({
   app,

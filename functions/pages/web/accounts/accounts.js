@@ -11,7 +11,7 @@ import { openInvite, openLink, openRename, openUnlink } from "./accounts-forms.j
 import { AccountTable, blank, skeleton } from "./accounts-list.js";
 import { Store } from "./accounts-store.js";
 import { siteOf, Words } from "./accounts-text.js";
-import { language, load } from "./i18n.js";
+import { language, load } from "../shared/i18n.js";
 
 /** @typedef {import("./accounts-api.js").Account} Account */
 /** @typedef {import("./accounts-api.js").Portal} Portal */

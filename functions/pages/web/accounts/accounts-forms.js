@@ -140,11 +140,10 @@ function field(words, { label, hint, required, fixed, value = "", suffix, most, 
  * @param {() => Promise<void>} options.send
  * @param {() => void} options.cancel
  * @param {Child[]} [options.before]
- * @param {Child} [options.after]
  * @param {boolean} [options.danger]
  * @returns {HTMLFormElement}
  */
-function form(desk, { fields, submit, busy, send, cancel, before = [], after, danger }) {
+function form(desk, { fields, submit, busy, send, cancel, before = [], danger }) {
   const { words } = desk;
   const alert = h("div", { role: "alert" });
   const progress = h("p", { class: "progress", role: "status" });
@@ -213,7 +212,6 @@ function form(desk, { fields, submit, busy, send, cancel, before = [], after, da
     before,
     alert,
     Object.values(fields).map((one) => one.element),
-    after,
     progress,
     h(
       "div",
@@ -391,17 +389,13 @@ export function openInvite(desk, again = null) {
     ...ownerFields(desk, again),
     ...(!again && { subdomain: subdomainField(words) }),
   };
-  const id = uid("field");
-  const other = h("input", { id, type: "checkbox", "aria-describedby": `${id}-hint` });
 
   async function send() {
     const made = await api.invite({
       owner_id: fields.owner_id.value,
       owner_name: fields.owner_name.value,
       expires_in: INVITATION,
-      ...(again && { account_id: again.id }),
-      // A link that names the site holds the customer to it.
-      ...(again && (other.checked ? { other_site: true } : { subdomain: again.subdomain })),
+      ...(again && { account_id: again.id, subdomain: again.subdomain }),
       ...(fields.subdomain?.value && { subdomain: fields.subdomain.value }),
     });
     const id = uid("field");
@@ -450,15 +444,6 @@ export function openInvite(desk, again = null) {
       busy: words.t("invite.busy"),
       send,
       cancel: dialog.close,
-      after:
-        again &&
-        h(
-          "div",
-          { class: "check" },
-          other,
-          h("label", { for: id }, words.t("invite.other_site")),
-          h("p", { id: `${id}-hint`, class: "hint" }, words.t("invite.other_site_hint", { site })),
-        ),
       before: [
         h("p", { class: "muted" }, words.t(again ? "invite.text_again" : "invite.text", { site })),
         again &&

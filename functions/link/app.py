@@ -1,16 +1,17 @@
-"""`hub`: links accounts for people with a connect session, and for API keys that may link."""
+"""`link`: links accounts for people with a connect session, and for API keys that may link."""
 
 from __future__ import annotations
 
 import json
+import math
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.metrics import MetricUnit
-from pages import Pages, Theme
 
 from namely_link import bootstrap
 from namely_link.commands.link import (
@@ -25,13 +26,16 @@ from namely_link.commands.link import (
 from namely_link.domain.account import Actor
 from namely_link.domain.credentials import parse_credential
 from namely_link.domain.problems import Problem, Reason, StorageError
-from namely_link.http import documents as views
-from namely_link.http import fields as web
+from namely_link.http import documents, problem_details
 from namely_link.http.access import authorised
-from namely_link.http.bearers import Kind, parse
-from namely_link.settings import HubSettings, PageSettings
+from namely_link.http.bearers import Kind, authorization, parse
+from namely_link.http.body import FORM, media_type, read_body
+from namely_link.http.fields import Fields
+from namely_link.settings import LinkSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from namely_link.aws.registry import DynamoDbRegistry
@@ -42,7 +46,7 @@ if TYPE_CHECKING:
 logger = Logger()
 metrics = Metrics()
 _NO_STORE = {"Cache-Control": "no-store"}
-settings = HubSettings.read()
+settings = LinkSettings.read()
 app = APIGatewayRestResolver(
     cors=CORSConfig(
         allow_origin=settings.allowed_origins[0],
@@ -67,45 +71,25 @@ def ports() -> Ports:
     return bootstrap.ports(settings, registry())
 
 
-@cache
-def pages() -> Pages:
-    """Return the pages in the deployment's theme, made at the first one that is asked for."""
-    wanted = PageSettings.read()
-    return Pages(Theme(wanted.name, wanted.color, wanted.logo), wanted.frame_ancestors)
-
-
 @app.post("/v1/accounts")
 def post_account() -> Response[str]:
     event = app.current_event
-    form = web.media_type(event.headers) == web.FORM
-    fields = web.Fields(
-        web.read_body(event.body, event.headers, encoded=bool(event.is_base64_encoded))
-    )
-    session = None
-    try:
-        bearer = _form_session(fields) if form else web.bearer(event.headers)
-        session = registry().session(bearer.id) if form else None
-        dry_run = False if form else fields.flag("dry_run")
-        done = link(_command(fields, bearer, dry_run=dry_run), ports())
-    except Problem as problem:
-        _count("LinksUndetermined" if problem.status == 503 else "LinksRefused")
-        if form:
-            return _form_answer(session, problem=problem)
-        raise
+    fields = Fields(read_body(event.body, event.headers, encoded=bool(event.is_base64_encoded)))
+    if media_type(event.headers) == FORM:
+        return _by_form(fields)
+    bearer = authorization(event.headers)
+    done = _link(fields, bearer, dry_run=fields.flag("dry_run"))
     if isinstance(done, Tried):
-        return _json(200, {"receipt": views.receipt(done.receipt)})
-    _count("LinksDone")
-    logger.info("stored", account_id=done.account.id, outcome=type(done).__name__)
-    if form:
-        return _form_answer(session, done=done)
-    show = views.own_account if bearer.kind is Kind.CONNECT_SESSION else views.account
+        return _json(200, {"receipt": documents.receipt(done.receipt)})
+    by_session = bearer.kind is Kind.CONNECT_SESSION
+    show = documents.own_account if by_session else documents.account
     status = 202 if isinstance(done, Parked) else 200 if done.again else 201
     return _json(status, show(done.account))
 
 
 @app.get("/v1/connect-sessions/current")
 def get_current_session() -> Response[str]:
-    bearer = web.bearer(app.current_event.headers)
+    bearer = authorization(app.current_event.headers)
     session = registry().session(bearer.id) if bearer.kind is Kind.CONNECT_SESSION else None
     if session is None:
         raise Problem(Reason.UNAUTHORIZED)
@@ -113,27 +97,7 @@ def get_current_session() -> Response[str]:
         raise Problem(Reason.SESSION_USED)
     if session.state == "open" and not session.usable(bootstrap.now()):
         raise Problem(Reason.SESSION_EXPIRED)
-    return _json(200, views.connect_session(session) | {"metadata": {}})
-
-
-@app.get("/hub")
-def get_hub() -> Response[str]:
-    return _page(pages().page("hub"))
-
-
-@app.get("/hub.js")
-def get_hub_script() -> Response[str]:
-    return _page(pages().page("hub.js"))
-
-
-@app.get("/accounts")
-def get_accounts_page() -> Response[str]:
-    return _page(pages().page("accounts"))
-
-
-@app.get("/assets/<name>")
-def get_asset(name: str) -> Response[str]:
-    return _page(pages().asset(name))
+    return _json(200, documents.connect_session(session) | {"metadata": {}})
 
 
 @app.get("/v1/health")
@@ -145,7 +109,7 @@ def _count(name: str) -> None:
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
 
 
-def _command(fields: web.Fields, bearer: Bearer, *, dry_run: bool) -> LinkCommand:
+def _command(fields: Fields, bearer: Bearer, *, dry_run: bool) -> LinkCommand:
     credential = parse_credential(fields.typed("subdomain"), fields.typed("token"))
     label = fields.text("label", most=100)
     permission: BySession | ByOwner
@@ -174,59 +138,88 @@ def _command(fields: web.Fields, bearer: Bearer, *, dry_run: bool) -> LinkComman
     )
 
 
-def _form_session(fields: web.Fields) -> Bearer:
-    """A form without script has no Authorization header: its session is a hidden field."""
-    bearer = parse(fields.text("session"))
-    if bearer is None or bearer.kind is not Kind.CONNECT_SESSION:
-        raise Problem(Reason.UNAUTHORIZED)
-    return bearer
+def _link(
+    fields: Fields, bearer: Bearer, *, dry_run: bool = False
+) -> LinkedAccount | Parked | Tried:
+    """Do what the fields ask for, and count how it went.
+
+    Raises:
+        Problem, StorageError: nothing was linked.
+    """
+    try:
+        done = link(_command(fields, bearer, dry_run=dry_run), ports())
+    except Problem as problem:
+        _count("LinksUndetermined" if problem.transient else "LinksRefused")
+        raise
+    if not isinstance(done, Tried):
+        _count("LinksDone")
+        logger.info("stored", account_id=done.account.id, outcome=type(done).__name__)
+    return done
 
 
-def _form_answer(
-    session: ConnectSession | None,
-    *,
-    done: LinkedAccount | Parked | None = None,
-    problem: Problem | None = None,
-) -> Response[str]:
-    """Send the browser back, or show a page where the session names no return address."""
+def _by_form(fields: Fields) -> Response[str]:
+    """Link by a web form without script, and send the browser on, so that nothing is sent twice.
+
+    It has no Authorization header: its session is a hidden field.
+    """
+    session = None
+    try:
+        bearer = parse(fields.text("session"))
+        if bearer is None or bearer.kind is not Kind.CONNECT_SESSION:
+            raise Problem(Reason.UNAUTHORIZED)
+        session = registry().session(bearer.id)
+        if session is None:
+            raise Problem(Reason.UNAUTHORIZED)
+        return _see_other(_done_at(session, _link(fields, bearer)))
+    except Problem as problem:
+        logger.info("refused", code=problem.code, reason=problem.reason)
+        return _see_other(_refused_at(session, problem))
+    except StorageError as error:
+        logger.error("storage", error=str(error))
+        return _see_other(_refused_at(session, Problem(Reason.STORAGE_UNAVAILABLE)))
+
+
+def _done_at(session: ConnectSession, done: LinkedAccount | Parked | Tried) -> str:
+    """Return where a browser goes whose form has linked, or whose link waits for Namely."""
+    assert not isinstance(done, Tried)  # noqa: S101 - a form never asks for a dry run
+    outcome = "parked" if isinstance(done, Parked) else "linked"
+    if session.return_url:
+        told = {"status": outcome, "account_id": done.account.id}
+        return _with_query(session.return_url, told)
+    return _result(outcome, session, subdomain=done.account.subdomain)
+
+
+def _refused_at(session: ConnectSession | None, problem: Problem) -> str:
+    """Return where a browser goes whose form was refused."""
     if session and session.return_url:
-        result = {}
-        if done:
-            status = "parked" if isinstance(done, Parked) else "linked"
-            result = {"status": status, "account_id": done.account.id}
-        if problem:
-            result = {"status": "failed", "code": problem.code, "reason": problem.reason}
-        location = web.with_query(session.return_url, result)
-        return Response(303, headers={"Location": location, **_NO_STORE}, body="")
-    locale = session.locale if session else ""
-    language = app.current_event.headers.get("accept-language", "")
-    if problem:
-        shown = pages().result_page(
-            status=problem.status,
-            locale=locale,
-            accept_language=language,
-            subdomain=problem.subdomain,
-            reason=problem.reason,
-            detail=problem.detail,
-            hint=problem.hint,
-            attempts_left=problem.attempts_left,
-            retry_after=problem.retry_after,
-        )
-    else:
-        shown = pages().result_page(
-            locale=locale,
-            accept_language=language,
-            subdomain=done.account.subdomain if done else "",
-            parked=isinstance(done, Parked),
-        )
-    return _page(shown)
+        told = {"status": "failed", "code": problem.code, "reason": problem.reason}
+        return _with_query(session.return_url, told)
+    left, wait = problem.attempts_left, problem.retry_after
+    return _result(
+        "refused",
+        session,
+        reason=problem.reason,
+        subdomain=problem.subdomain,
+        attempts_left="" if left is None else str(left),
+        minutes=str(min(math.ceil(wait / 60), 60)) if wait else "",
+    )
 
 
-def _page(found: tuple[int, dict[str, str], str] | None) -> Response[str]:
-    if found is None:
-        raise Problem(Reason.NOT_FOUND)
-    status, headers, body = found
-    return Response(status, headers=headers, body=body)
+def _result(outcome: str, session: ConnectSession | None, **told: str) -> str:
+    """Return the address of the page that says how it went, seen from `POST /v1/accounts`."""
+    known = {"outcome": outcome, "locale": session.locale if session else "", **told}
+    return "../result?" + urlencode({name: value for name, value in known.items() if value})
+
+
+def _with_query(address: str, fields: Mapping[str, str]) -> str:
+    """Return a checked address with more fields in its query, before its fragment."""
+    parts = urlsplit(address)
+    query = "&".join(one for one in (parts.query, urlencode(fields)) if one)
+    return parts._replace(query=query).geturl()
+
+
+def _see_other(location: str) -> Response[str]:
+    return Response(303, headers={"Location": location, **_NO_STORE}, body="")
 
 
 def _json(status: int, document: dict[str, Any]) -> Response[str]:
@@ -237,7 +230,7 @@ def _json(status: int, document: dict[str, Any]) -> Response[str]:
 
 def _problem(problem: Problem) -> Response[str]:
     instance = app.current_event.request_context.request_id
-    status, headers, body = web.rendered(problem, instance=instance)
+    status, headers, body = problem_details.rendered(problem, instance=instance)
     logger.info("refused", code=problem.code, reason=problem.reason)
     return Response(status, headers=headers, body=body)
 
@@ -254,7 +247,7 @@ app.exception_handler(StorageError)(on_storage_error)
 
 
 def on_error(error: Exception) -> Response[str]:
-    logger.error("unexpected", error=type(error).__name__, where=web.where(error))
+    logger.error("unexpected", error=type(error).__name__, where=problem_details.where(error))
     return _problem(Problem(Reason.INTERNAL_ERROR))
 
 
