@@ -7,13 +7,14 @@ sites, so that they meet.
 from __future__ import annotations
 
 import base64
-import json
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-from namely_link.domain.account import ApiKey, timestamp
+from namely_link.domain.sessions import ApiKey
+from namely_link.domain.values import timestamp
 from namely_link.http.access import SCOPES
 from namely_link.http.bearers import Kind, mint
 from simulation.namely import BAD, A, B, C, Spell
@@ -196,10 +197,17 @@ def link_by_event(me: Actor) -> None:
         "owner_name": "Owner",
         "subdomain": me.site,
     }
-    context = {"owner_id": me.owner, "subdomain": me.site}
+    end = timestamp(me.world.moment() + timedelta(hours=me.draw.choice((1, 24))))
+    context = {
+        "owner_id": me.owner,
+        "subdomain": me.site,
+        "request_id": detail["request_id"],
+        "expires_at": end,
+    }
     sealed = me.world.kms.encrypt(
         KeyId="k", Plaintext=me.token.encode(), EncryptionContext=context
     )
+    detail["expires_at"] = end
     detail["sealed_token"] = base64.b64encode(sealed["CiphertextBlob"]).decode()
     _event(me, "Link Requested", detail)
 

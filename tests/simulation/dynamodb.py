@@ -245,8 +245,9 @@ class Table:
             )
         if ClientRequestToken:
             self._tokens[ClientRequestToken] = (now, text)
-        for key, after in writes.items():
-            self._write(key, after)
+        told = [self._store(key, after) for key, after in writes.items()]
+        for before, after in filter(None, told):
+            self.changed(before, after)
         return {}
 
     def _check(
@@ -273,10 +274,15 @@ class Table:
         return updated(expression, self.items.get(key_of(key), key), names, values)
 
     def _write(self, key: Key, after: Item | None) -> None:
+        if told := self._store(key, after):
+            self.changed(*told)
+
+    def _store(self, key: Key, after: Item | None) -> tuple[Item | None, Item | None] | None:
+        """Write an item; return what it was and is, None where there was nothing to do."""
         before = self.items.get(key)
         if after is None:
             if before is None:
-                return
+                return None
             del self.items[key]
         else:
             for index, names in INDEXES.items():
@@ -289,7 +295,7 @@ class Table:
         self.history.setdefault(key, []).append((self.clock(), after))
         if before != after:
             self._record(key, before, after)
-        self.changed(before, after)
+        return before, after
 
     def _record(self, key: Key, before: Item | None, after: Item | None) -> None:
         number = f"{len(self.stream) + 1:021}"

@@ -63,6 +63,12 @@ def revision(item: Item) -> int:
     return int(item.get("revision", {}).get("N", 0))
 
 
+def row_key(secret_name: str) -> tuple[str, str]:
+    """Return the key of the row that a secret's name was made for."""
+    account = secret_name.rpartition("/")[2].partition("-")[0]
+    return f"ACCOUNT#{account}", "ACCOUNT"
+
+
 def is_account(item: Item | None) -> bool:
     """Whether a row is an account; what is left of an undone link is none."""
     return bool(item) and item["sk"]["S"] == "ACCOUNT" and "owner_id" in item  # type: ignore[index]
@@ -95,6 +101,7 @@ class Watch:
     _tokens: dict[str, str] = field(default_factory=dict)
     _deleted_by_hand: dict[str, float] = field(default_factory=dict)
     _invocations: dict[str, list[Process]] = field(default_factory=lambda: defaultdict(list))
+    _refusals: Counter[str] = field(default_factory=Counter)
     _requests: dict[str, float] = field(default_factory=dict)
     _revoked: dict[str, float] = field(default_factory=dict)
     _changes: dict[str, list[tuple[float, str, str]]] = field(
@@ -131,7 +138,7 @@ class Watch:
         if secret:
             for version, value in secret.values.items():
                 self._tokens[version] = json.loads(value)["token"]
-        item = self.world.table.items.get((f"ACCOUNT#{name.rpartition('/')[2]}", "ACCOUNT"))
+        item = self.world.table.items.get(row_key(name))
         if is_account(item):
             assert item
             self._serves(item)
@@ -143,6 +150,7 @@ class Watch:
         self, request: str, process: Process, method: str, path: str, bearer: str, body: Any
     ) -> None:
         if session := _session(method, path, bearer, body):
+            process.kept["dry_run"] = isinstance(body, dict) and bool(body.get("dry_run"))
             self._invocations[session].append(process)
 
     def answered(
@@ -150,6 +158,10 @@ class Watch:
     ) -> None:
         if answer.status == 500:
             self.broken("S3", "an internal error was answered")
+        if answer.status == 422 and (session := _session(method, path, bearer, body)):
+            self._refusals[session] += 1
+            if self._refusals[session] > ATTEMPTS:
+                self.broken("I5", "more verdicts than a session has attempts")
         if not answer.done:
             return
         if (method, path) == ("POST", "/v1/accounts") and isinstance(body, dict):
@@ -314,8 +326,9 @@ class Watch:
         self._tokens_stay_put()
 
     def _row_of(self, secret_name: str) -> Item | None:
-        row = self.world.table.items.get((f"ACCOUNT#{secret_name.rpartition('/')[2]}", "ACCOUNT"))
-        return row if is_account(row) else None
+        row = self.world.table.items.get(row_key(secret_name))
+        named = is_account(row) and text(row, "secret_name") == secret_name  # type: ignore[arg-type]
+        return row if named else None
 
     def _rests(self, item: Item) -> None:
         now = self.world.moment()
@@ -369,11 +382,9 @@ class Watch:
                 continue
             session = pk.removeprefix("SESSION#")
             cost = ATTEMPTS - int(item["attempts_left"]["N"]) - len(item.get("claims", {}).get("M", {}))
-            verdicts = sum(bool(one.kept.get("refused")) for one in self._invocations[session])
+            verdicts = sum(_verdict(one) for one in self._invocations[session])
             if cost > verdicts:
                 self.broken("I12", "an attempt was taken without a verdict")
-            if verdicts > ATTEMPTS:
-                self.broken("I5", "more verdicts than a session has attempts")
             if text(item, "state") == "used" and not self._changes[session]:
                 self.broken("I5", "a session is used up and nothing was linked")
 
@@ -390,7 +401,8 @@ class Watch:
                 versions = [one for _, one in history]
                 self._tells(versions, told.pop(pk.removeprefix("ACCOUNT#"), []))
         for account, events in told.items():
-            if account or any(one["type"] != "Link Rejected" for one in events):
+            known = {"Link Rejected", "Request Refused"}
+            if any(one["type"] not in known for one in events):
                 self.broken("I7", "an event of an account that never was")
 
     def _tells(self, versions: list[Item | None], events: list[dict[str, Any]]) -> None:
@@ -404,7 +416,7 @@ class Watch:
         for one in events:
             number = one["account"].get("revision")
             if number is None:
-                if one["type"] != "Link Rejected":
+                if one["type"] not in {"Link Rejected", "Request Refused"}:
                     self.broken("I7", f"{one['type']} without an account")
             elif number not in committed or text(committed[number], "status") != one["account"]["status"]:
                 self.broken("I7", f"{one['type']} tells of what was not committed")
@@ -435,6 +447,11 @@ def _session(method: str, path: str, bearer: str, body: Any) -> str:
         bearer = body.partition("session=")[2].partition("&")[0]
     found = parse(bearer)
     return found.id if found and bearer.startswith("nls_") else ""
+
+
+def _verdict(link: Process) -> bool:
+    """Whether Namely said of what was typed that it is wrong, or only tried, that it is right."""
+    return "refused" in link.kept or ("accepted" in link.kept and link.kept["dry_run"])
 
 
 def _wanted(before: Item, after: Item) -> set[str]:

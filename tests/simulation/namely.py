@@ -17,6 +17,7 @@ A, B, C, BAD = "a" * 64, "b" * 64, "c" * 64, "z" * 64
 """Three tokens that Namely accepts, and one that it refuses."""
 
 REFUSED: Final = Answer(401, is_json=True, body={"error": ""})
+"""This very answer is given while Namely answers normally."""
 
 
 def profile_of(token: str) -> str:
@@ -63,7 +64,7 @@ class Namely:
                 return Answer(503, is_json=False)
             return _json({"name": subdomain.title(), "permalink": subdomain})
         if incident:
-            return REFUSED
+            return Answer(401, is_json=True, body={"error": ""})
         if not self.good(token):
             self.refused[token] += path == ME
             return REFUSED

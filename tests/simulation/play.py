@@ -59,10 +59,13 @@ def _live(world: World, watch: Watch, asked: Plan) -> float:
         now = scheduler.now
         if world.due() <= now + 1:
             world.sweep()
-        soonest = min(world.due(), scheduler.next, now + 3600)
+        soonest = min(world.due(), scheduler.next, now + 3600) if world.alone else now
         scheduler.at(max(now + _MINUTE, ceil(soonest / _MINUTE) * _MINUTE), tick)
 
     scheduler.at(_MINUTE, tick)
+    for _ in range(draw.choice((0, 0, 0, 1, 2))):
+        at = draw.uniform(0, asked.end + 60)
+        scheduler.at(at, lambda: world.sweep({"task": "reconcile"}))
     _prelude(world, asked)
     actors: list[Process] = []
     for start, name, kind in asked.actors:
@@ -83,6 +86,8 @@ def _live(world: World, watch: Watch, asked: Plan) -> float:
     scheduler.run(rest + 300)
     watch.pending_over()
     end = max([rest, *(one.end for one in asked.spells)])
+    # The daily reconcile comes at some time of the day, and spares what is younger than an hour.
+    scheduler.at(end + 4000 + draw.random() * 80000, lambda: world.sweep({"task": "reconcile"}))
     longer = (
         any(one.end > rest for one in asked.spells)
         or watch.has_orphans()
@@ -90,6 +95,7 @@ def _live(world: World, watch: Watch, asked: Plan) -> float:
         or watch._deleted_by_hand
         or draw.random() < 0.2
     )
+    world.alone = True
     scheduler.run(end + (25 * 3600 if longer else 900))
     watch.at_rest()
     return rest

@@ -15,19 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class Queue:
-    """The queue of checks; `sent` takes each message on."""
+    """The queues; `sent` takes each message on, with the queue's address."""
 
-    sent: Callable[[str], None]
+    sent: Callable[[str, str], None]
     exceptions: Exceptions = field(default_factory=Exceptions)
 
     def send_message(self, *, QueueUrl: str, MessageBody: str) -> dict[str, Any]:  # noqa: N803 - AWS's names
-        self.sent(MessageBody)
+        self.sent(QueueUrl, MessageBody)
         return {"MessageId": "m"}
-
-    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, str]]) -> dict[str, Any]:  # noqa: N803
-        for one in Entries:
-            self.sent(one["MessageBody"])
-        return {"Successful": [{"Id": one["Id"]} for one in Entries], "Failed": []}
 
 
 @dataclass

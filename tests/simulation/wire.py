@@ -18,7 +18,7 @@ from simulation.namely import LOST, REFUSED
 from simulation.scheduler import Killed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from namely_link.domain.probe import Reply
     from simulation.scheduler import Process
@@ -96,6 +96,9 @@ class Client:
         self._service, self._world = service, world
         self.exceptions = world().backends[service].exceptions
 
+    def get_paginator(self, operation: str) -> _Paginator:
+        return _Paginator(getattr(self, operation))
+
     def __getattr__(self, operation: str) -> Callable[..., Any]:
         def call(**asked: Any) -> Any:
             world = self._world()
@@ -103,6 +106,22 @@ class Client:
 
         self.__dict__[operation] = call
         return call
+
+
+@dataclass
+class _Paginator:
+    """Asks for page after page, as botocore's does."""
+
+    operation: Callable[..., Any]
+
+    def paginate(self, *, PaginationConfig: dict[str, int], **asked: Any) -> Iterator[Any]:  # noqa: N803 - AWS's names
+        page = self.operation(**asked, MaxResults=PaginationConfig["PageSize"])
+        yield page
+        while token := page.get("NextToken"):
+            page = self.operation(
+                **asked, MaxResults=PaginationConfig["PageSize"], NextToken=token
+            )
+            yield page
 
 
 @dataclass
@@ -279,8 +298,8 @@ class Wire:
                 return process.random.choice(LOST[1:])
         reply = effect()
         step.outcome += str(getattr(reply, "status", reply))
-        if reply is REFUSED and question.endswith(" me"):
-            process.kept["refused"] = True
+        if question.endswith(" me"):
+            process.kept["refused" if reply is REFUSED else "accepted"] = True
         return reply
 
     def _pause(self, process: Process) -> None:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 START: Final = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 PREFIX: Final = "stack/namely/"
-LINK: Final = "hub"
+LINK: Final = "link"
 FUNCTIONS: Final = (LINK, "api", "check", "sweep", "publish", "intake")
 
 _RESOURCES: Final = TEMPLATE["Resources"]
@@ -75,7 +75,8 @@ _DEPLOYED: Final = {
     "RECHECK_SECONDS": "300",
     "RECOVERY_WINDOW_DAYS": "7",
     "EVENT_BUS": "stack",
-    "CHECK_QUEUE_URL": "https://queue",
+    "CHECK_QUEUE_URL": "https://checks",
+    "DEAD_LETTERS_URL": "https://dead-letters",
     "SECRET_KEY_ARN": "arn:aws:kms:eu-central-1:123456789012:key/k",
     "POWERTOOLS_METRICS_NAMESPACE": "namely-link",
     "POWERTOOLS_METRICS_DISABLED": "true",
@@ -124,6 +125,8 @@ class World:
     backends: dict[str, Any] = field(init=False)
     random: random.Random = field(init=False)
     bearers: dict[str, str] = field(default_factory=dict)
+    alone: bool = False
+    """Whether nobody does anything any more but what is due."""
     _told: int = 0
     _publishing: bool = False
     _tries: int = 0
@@ -145,7 +148,7 @@ class World:
         self.backends = {
             "dynamodb": self.table,
             "secretsmanager": self.vault,
-            "sqs": Queue(self._enqueue),
+            "sqs": Queue(self._sent),
             "events": Bus(self._put, refuses=self._refused),
             "kms": self.kms,
         }
@@ -267,6 +270,12 @@ class World:
         given = event or {"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}
         word = event.get("task", "sweep") if event else "sweep"
         return self.invoke("sweep", given, name=f"{word} {self._number(word)}")
+
+    def _sent(self, url: str, message: str) -> None:
+        if url == _DEPLOYED["DEAD_LETTERS_URL"]:
+            self.dead.append(("publish", message))
+        else:
+            self._enqueue(message)
 
     def _enqueue(self, message: str) -> None:
         number = self._number("message")
