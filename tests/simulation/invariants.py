@@ -9,6 +9,7 @@ import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from boto3.dynamodb.types import TypeDeserializer
@@ -42,8 +43,8 @@ INVARIANTS: Final = {
 }
 
 LINKS: Final = {"linked", "relinked", "relinked_other_site", "parked"}
-_CHANGES: Final = {*LINKS, "renamed", "suspended", "resumed", "unlinked", "restored"}
-"""What somebody does on purpose."""
+_CHANGES: Final = {*LINKS, "suspended", "resumed", "unlinked", "restored"}
+"""What somebody does on purpose, and a request of before would undo: a new name is kept by all."""
 ATTEMPTS: Final = 5
 
 _deserialize = TypeDeserializer().deserialize
@@ -92,11 +93,13 @@ class Watch:
 
     world: World
     violations: list[Violation] = field(default_factory=list)
-    attempts_open: float = 0.0
-    """When an attempt was open, or a link pending and not parked, last."""
-    pending: float = 0.0
-    _open: set[str] = field(default_factory=set)
-    _pending: set[str] = field(default_factory=set)
+    rest: float = inf
+    """When the last fault was over."""
+    attempts_rest: float = 0.0
+    """Seconds from then until the attempts of before were closed, and no link was pending."""
+    pending_rest: float = 0.0
+    _open: dict[str, float] = field(default_factory=dict)
+    _pending: dict[str, float] = field(default_factory=dict)
     _committed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _tokens: dict[str, str] = field(default_factory=dict)
     _deleted_by_hand: dict[str, float] = field(default_factory=dict)
@@ -121,9 +124,9 @@ class Watch:
         assert item
         key, kind = item["pk"]["S"], item["sk"]["S"]
         if kind == "ACCOUNT":
-            self._timed(self._open, key, "attempts_open", bool(new) and "attempt" in new)
+            self._timed(self._open, key, "attempts_rest", bool(new) and "attempt" in new)
             waits = bool(new) and text(new, "status") == "pending" and not text(new, "parked_until")
-            self._timed(self._pending, key, "pending", waits)
+            self._timed(self._pending, key, "pending_rest", waits)
             if is_account(new):
                 assert new
                 self._account(old, new)
@@ -135,6 +138,8 @@ class Watch:
 
     def secret(self, name: str) -> None:
         secret = self.world.vault.secrets.get(name)
+        if secret and secret.scheduled_at is None:
+            self._deleted_by_hand.pop(name, None)
         if secret:
             for version, value in secret.values.items():
                 self._tokens[version] = json.loads(value)["token"]
@@ -178,16 +183,17 @@ class Watch:
         self._requests[str(event["detail"].get("request_id"))] = moment
 
     def by_hand(self, name: str) -> None:
-        """Somebody deletes a secret."""
+        """Somebody is about to delete a secret."""
         self._deleted_by_hand[name] = self.world.scheduler.now
 
-    def _timed(self, holders: set[str], key: str, name: str, holds: bool) -> None:
-        if key in holders:
-            setattr(self, name, self.world.scheduler.now)
-        if holds:
-            holders.add(key)
+    def _timed(self, since: dict[str, float], key: str, name: str, holds: bool) -> None:
+        """Keep since when something holds of a row; of what held at rest, when it ended."""
+        now = self.world.scheduler.now
+        if not holds:
+            if since.pop(key, now) < self.rest:
+                setattr(self, name, now - self.rest)
         else:
-            holders.discard(key)
+            since.setdefault(key, now)
 
     def _account(self, old: Item | None, new: Item) -> None:
         if version := pinned(new):
@@ -196,8 +202,6 @@ class Watch:
         if status != "unlinked" and status != before:
             self._one_of_its_pair(new)
         if status == "active":
-            if pinned(new) != (pinned(old) if old else ""):
-                self._deleted_by_hand.pop(text(new, "secret_name"), None)
             self._serves(new)
         if status == "error" and before != "error":
             token = self._tokens.get(pinned(new), "")
@@ -258,7 +262,8 @@ class Watch:
             request = str(entry["request_id"])
             if actor["kind"] == "event":
                 self._request_done(account, request, now)
-            self._changes[account].append((self.world.clock(), action, request))
+            asked = datetime.fromisoformat(entry["at"]).timestamp()
+            self._changes[account].append((asked, action, request))
 
     def _request_done(self, account: str, request: str, now: float) -> None:
         done = [one for one in self._changes[account] if one[2] == request]
@@ -266,7 +271,7 @@ class Watch:
             self.broken("I11", "a request was done twice")
         self._changes[f"request {request}"].append((now, "", ""))
         asked = self._requests.get(request)
-        if asked and any(time > asked + 1 for time, _, other in self._changes[account] if other != request):
+        if asked and any(time > asked for time, _, other in self._changes[account] if other != request):
             self.broken("I11", "a request was done over newer work")
 
     def _link_answered(self, token: str, answer: Answered) -> None:
@@ -291,17 +296,17 @@ class Watch:
         name = text(item, "secret_name") if item else ""
         secret = self.world.vault.secrets.get(name)
         if receipt.get("scheduled_at") and secret and secret.scheduled_at is None:
-            if item and text(item, "status") == "unlinked":
+            if item and text(item, "status") == "unlinked" and "attempt" not in item:
                 self.broken("I13", "a receipt of a deletion whose secret is there")
 
     # At rest
 
     def attempts_over(self) -> None:
-        if self._open:
+        if any(since < self.rest + 60 for since in self._open.values()):
             self.broken("I10", "an attempt is open two minutes after the last fault")
 
     def pending_over(self) -> None:
-        if self._pending:
+        if any(since < self.rest + 60 for since in self._pending.values()):
             self.broken("I10", "a link is pending five minutes after the last fault")
 
     def has_orphans(self) -> bool:

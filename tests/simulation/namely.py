@@ -55,7 +55,8 @@ class Namely:
     def good(self, token: str) -> bool:
         return token in {B, C} or (token == A and not self.now("revoked"))
 
-    def answer(self, subdomain: str, path: str, token: str) -> Reply:
+    def answer(self, subdomain: str, path: str, token: str, *, normal: bool) -> Reply:
+        """Answer a question; `normal` is whether the site's own page was fine in this probe."""
         if self.now("down"):
             return Answer(503, is_json=False)
         incident = self.now("incident")
@@ -64,6 +65,7 @@ class Namely:
                 return Answer(503, is_json=False)
             return _json({"name": subdomain.title(), "permalink": subdomain})
         if incident:
+            self.refused[token] += path == ME and normal
             return Answer(401, is_json=True, body={"error": ""})
         if not self.good(token):
             self.refused[token] += path == ME

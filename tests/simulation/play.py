@@ -34,23 +34,23 @@ class Played:
 def play(what: int | Plan) -> Played:
     """Play a seed, or a plan that was made smaller."""
     asked = plan(what) if isinstance(what, int) else what
-    world = World(asked.seed, asked.weather, asked.spells)
+    world = World(asked.seed, replace(asked.weather), asked.spells)
     watch = Watch(world)
     world.watch = watch
     with living(world):
         furnish(world)
-        rest = _live(world, watch, asked)
+        _live(world, watch, asked)
     return Played(
         asked,
         watch.violations,
-        max(watch.attempts_open - rest, 0.0),
-        max(watch.pending - rest, 0.0),
+        watch.attempts_rest,
+        watch.pending_rest,
         world.wire.story,
         len(world.wire.story),
     )
 
 
-def _live(world: World, watch: Watch, asked: Plan) -> float:
+def _live(world: World, watch: Watch, asked: Plan) -> None:
     scheduler = world.scheduler
     draw = random.Random(asked.seed + 1)
 
@@ -79,8 +79,10 @@ def _live(world: World, watch: Watch, asked: Plan) -> float:
         if one.error is not None:
             raise one.error
     rest = max(world.wire.trouble, scheduler.now - 5)
+    world.weather.slowness = min(world.weather.slowness, 0.05)  # slow calls are a fault as well
     if asked.unlinks_at_last:
         rest = _unlink_all(world, watch)
+    watch.rest = rest
     scheduler.run(rest + 120)
     watch.attempts_over()
     scheduler.run(rest + 300)
@@ -91,6 +93,7 @@ def _live(world: World, watch: Watch, asked: Plan) -> float:
     longer = (
         any(one.end > rest for one in asked.spells)
         or watch.has_orphans()
+        or world.wire.very_late
         or any(text(one, "status") == "pending" for one in world.table.items.values() if is_account(one))
         or watch._deleted_by_hand
         or draw.random() < 0.2
@@ -98,7 +101,6 @@ def _live(world: World, watch: Watch, asked: Plan) -> float:
     world.alone = True
     scheduler.run(end + (25 * 3600 if longer else 900))
     watch.at_rest()
-    return rest
 
 
 def _prelude(world: World, asked: Plan) -> None:

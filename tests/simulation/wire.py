@@ -133,6 +133,8 @@ class Wire:
     story: list[Step] = field(default_factory=list)
     trouble: float = 0.0
     """When the last fault happened, or its effect."""
+    very_late: bool = False
+    """Whether a call took effect so late that only the daily reconcile finds it."""
     landing: int = 0
     """Calls that have not taken effect yet, though nobody waits for them."""
 
@@ -241,6 +243,7 @@ class Wire:
         most = LATENESS
         if operation in _MAKES_SECRETS and process.random.random() < 0.2:
             most = RARE_LATENESS
+            self.very_late = True
         wait = process.random.uniform(0.1, 1.0) ** 2 * most
 
         self.landing += 1
@@ -298,9 +301,19 @@ class Wire:
                 return process.random.choice(LOST[1:])
         reply = effect()
         step.outcome += str(getattr(reply, "status", reply))
-        if question.endswith(" me"):
-            process.kept["refused" if reply is REFUSED else "accepted"] = True
+        self._note_verdict(process, question, reply)
         return reply
+
+    def _note_verdict(self, process: Process, question: str, reply: Reply) -> None:
+        """Keep what this probe has seen: an incident may begin behind the site's own answer."""
+        status = getattr(reply, "status", 0)
+        if question.endswith(" info"):
+            process.kept["normal"] = status == 200
+        elif question.endswith(" me"):
+            if status == 401 and (reply is REFUSED or process.kept.get("normal")):
+                process.kept["refused"] = True
+            elif status == 200:
+                process.kept["accepted"] = True
 
     def _pause(self, process: Process) -> None:
         draw = process.random

@@ -423,7 +423,11 @@ class _NamelyApi:
         if value and value[0] * 64 != value:
             question += " of nobody"
         return world.wire.ask(
-            question, deadline, lambda: world.namely.answer(str(subdomain), path, value)
+            question,
+            deadline,
+            lambda: world.namely.answer(
+                str(subdomain), path, value, normal=bool(world.scheduler.current.kept.get("normal"))
+            ),
         )
 
 
