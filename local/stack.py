@@ -86,11 +86,11 @@ class Stack:
 
 @contextlib.contextmanager
 def running(
-    *, port: int = 0, simulator_port: int = 0, state: Path | None = None
+    *, port: int = 0, simulator_port: int = 0, state: Path | None = None, source: Path = ROOT
 ) -> Iterator[Stack]:
     """Build, deploy and run everything until the block ends.
 
-    `state` is where logs go.
+    `state` is where logs go, `source` the tree that is deployed.
 
     Raises:
         LocalError: with what to do about it.
@@ -116,9 +116,13 @@ def running(
             raise LocalError(msg) from error
         command = [str(Path(sys.executable).parent / "ministack")]
         process = stack.enter_context(child(command, environ=emulator, log=log))
-        _build(environ, state)
+        _build(environ, state, source)
         wait_for(f"{endpoint}/_ministack/health", process, log=log)
-        outputs = _deploy(environ, state, simulator)
+        # SAM would make one by a stack of its own, and look for that only every 15 s.
+        location = {"LocationConstraint": REGION}
+        s3 = session(environ).client("s3", endpoint_url=endpoint)
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=location)
+        outputs = _deploy(environ, state, simulator, source)
         api = f"{endpoint}/_aws/execute-api/{API_ID}/{STAGE}"
         # A function starts with its first request; both at once, since each takes a while.
         with ThreadPoolExecutor() as pool:
@@ -133,6 +137,16 @@ def running(
             environ=environ,
             logs=state,
         )
+
+
+def upgrade(stack: Stack, *, source: Path = ROOT) -> None:
+    """Deploy a tree over what runs, as `sam build && sam deploy` does in production.
+
+    Raises:
+        LocalError: with what to do about it.
+    """
+    _build(stack.environ, stack.logs, source)
+    _deploy(stack.environ, stack.logs, stack.simulator, source)
 
 
 def _environ(endpoint: str) -> dict[str, str]:
@@ -151,16 +165,16 @@ def _environ(endpoint: str) -> dict[str, str]:
     }
 
 
-def _build(environ: Mapping[str, str], state: Path) -> None:
+def _build(environ: Mapping[str, str], state: Path, root: Path) -> None:
     """Run `sam build`, unless what it built last was built from the same sources."""
     digest = hashlib.sha256()
     for source in _SOURCES:
-        path = ROOT / source
+        path = root / source
         files = sorted(path.rglob("*")) if path.is_dir() else [path]
         for file in files:
             if file.is_file() and "__pycache__" not in file.parts and "_cache" not in str(file):
-                digest.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
-    made = ROOT / ".aws-sam"
+                digest.update(str(file.relative_to(root)).encode() + file.read_bytes())
+    made = root / ".aws-sam"
     made.mkdir(exist_ok=True)
     stamp = made / "built"
     # One at a time: the tests run two stacks at once.
@@ -170,11 +184,13 @@ def _build(environ: Mapping[str, str], state: Path) -> None:
         if built and stamp.read_text() == digest.hexdigest():
             return
         stamp.unlink(missing_ok=True)
-        _sam(["build"], environ, state)
+        _sam(["build"], environ, state, root)
         stamp.write_text(digest.hexdigest())
 
 
-def _deploy(environ: Mapping[str, str], state: Path, simulator: Simulator) -> dict[str, str]:
+def _deploy(
+    environ: Mapping[str, str], state: Path, simulator: Simulator, root: Path
+) -> dict[str, str]:
     parameters = {
         "Stage": STAGE,
         "NamelyConnectTo": simulator.address,
@@ -190,27 +206,24 @@ def _deploy(environ: Mapping[str, str], state: Path, simulator: Simulator) -> di
     }
     aws = session(environ)
     endpoint = environ["AWS_ENDPOINT_URL"]
-    # SAM would make one by a stack of its own, and look for that only every 15 s.
-    location = {"LocationConstraint": REGION}
-    s3 = aws.client("s3", endpoint_url=endpoint)
-    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=location)
     # The emulator names the API by this tag, so that its address is known before it exists.
     tags = ["--tags", f"ms-custom-id={API_ID}"]
     overrides = [f'{key}="{value}"' for key, value in parameters.items()]
     options = ["--stack-name", STACK, "--no-confirm-changeset", "--no-progressbar", *tags]
     bucket = ["--no-resolve-s3", "--s3-bucket", BUCKET]
-    _sam(["deploy", *options, *bucket, "--parameter-overrides", *overrides], environ, state)
+    command = ["deploy", *options, *bucket, "--parameter-overrides", *overrides]
+    _sam(command, environ, state, root)
     client = aws.client("cloudformation", endpoint_url=endpoint)
     described = client.describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
     return {one["OutputKey"]: one["OutputValue"] for one in described}
 
 
-def _sam(arguments: list[str], environ: Mapping[str, str], state: Path) -> None:
+def _sam(arguments: list[str], environ: Mapping[str, str], state: Path, root: Path) -> None:
     log = state / f"sam-{arguments[0]}.log"
     with log.open("wb") as output:
         done = subprocess.run(  # noqa: S603 - our own commands
             [str(_SAM), *arguments],
-            cwd=ROOT,
+            cwd=root,
             env=dict(environ),
             stdin=subprocess.DEVNULL,
             stdout=output,
