@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,8 +122,8 @@ def running(
         location = {"LocationConstraint": REGION}
         s3 = session(environ).client("s3", endpoint_url=endpoint)
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=location)
-        outputs = _deploy(environ, state, simulator, source)
-        api = f"{endpoint}/_aws/execute-api/{API_ID}/{STAGE}"
+        outputs = _deploy(environ, state, simulator, source, api_id=API_ID)
+        api = _address(endpoint, API_ID)
         # A function starts with its first request; both at once, since each takes a while.
         with ThreadPoolExecutor() as pool:
             paths = ("/v1/health", "/v1/accounts")
@@ -139,14 +139,23 @@ def running(
         )
 
 
-def upgrade(stack: Stack, *, source: Path = ROOT) -> None:
+def upgrade(stack: Stack, *, source: Path = ROOT) -> Stack:
     """Deploy a tree over what runs, as `sam build && sam deploy` does in production.
+
+    The API moves: AWS puts changed routes into the API that is there, but the emulator makes one
+    more and removes the old one then, and two can't have one id.
 
     Raises:
         LocalError: with what to do about it.
     """
+    api_id = f"{API_ID}2"
     _build(stack.environ, stack.logs, source)
-    _deploy(stack.environ, stack.logs, stack.simulator, source)
+    _deploy(stack.environ, stack.logs, stack.simulator, source, api_id=api_id)
+    return replace(stack, api=_address(stack.aws_endpoint, api_id))
+
+
+def _address(endpoint: str, api_id: str) -> str:
+    return f"{endpoint}/_aws/execute-api/{api_id}/{STAGE}"
 
 
 def _environ(endpoint: str) -> dict[str, str]:
@@ -189,14 +198,14 @@ def _build(environ: Mapping[str, str], state: Path, root: Path) -> None:
 
 
 def _deploy(
-    environ: Mapping[str, str], state: Path, simulator: Simulator, root: Path
+    environ: Mapping[str, str], state: Path, simulator: Simulator, root: Path, *, api_id: str
 ) -> dict[str, str]:
     parameters = {
         "Stage": STAGE,
         "NamelyConnectTo": simulator.address,
         "NamelyCaBundle": base64.b64encode(simulator.ca_pem.encode()).decode(),
         "NamelyDeadlineSeconds": "6",
-        "PublicUrl": f"{environ['AWS_ENDPOINT_URL']}/_aws/execute-api/{API_ID}/{STAGE}",
+        "PublicUrl": _address(environ["AWS_ENDPOINT_URL"], api_id),
         "RequestsPerSecond": "500",
         "RecheckSeconds": str(RECHECK_SECONDS),
         "OwnerAttemptsPerHour": "1000",
@@ -207,7 +216,7 @@ def _deploy(
     aws = session(environ)
     endpoint = environ["AWS_ENDPOINT_URL"]
     # The emulator names the API by this tag, so that its address is known before it exists.
-    tags = ["--tags", f"ms-custom-id={API_ID}"]
+    tags = ["--tags", f"ms-custom-id={api_id}"]
     overrides = [f'{key}="{value}"' for key, value in parameters.items()]
     options = ["--stack-name", STACK, "--no-confirm-changeset", "--no-progressbar", *tags]
     bucket = ["--no-resolve-s3", "--s3-bucket", BUCKET]
