@@ -142,16 +142,17 @@ def running(
 def upgrade(stack: Stack, *, source: Path = ROOT) -> Stack:
     """Deploy a tree over what runs, as `sam build && sam deploy` does in production.
 
-    The API moves: AWS puts changed routes into the API that is there, but the emulator makes one
-    more and removes the old one then, and two can't have one id.
+    Where routes have changed, the API moves: AWS puts them into the API that is there, the emulator
+    makes another one before it removes the old one, and two can't have one id.
 
     Raises:
         LocalError: with what to do about it.
     """
-    api_id = f"{API_ID}2"
     _build(stack.environ, stack.logs, source)
-    _deploy(stack.environ, stack.logs, stack.simulator, source, api_id=api_id)
-    return replace(stack, api=_address(stack.aws_endpoint, api_id))
+    _deploy(stack.environ, stack.logs, stack.simulator, source, api_id=f"{API_ID}2")
+    apis = session(stack.environ).client("apigateway", endpoint_url=stack.aws_endpoint)
+    (api,) = apis.get_rest_apis()["items"]
+    return replace(stack, api=_address(stack.aws_endpoint, api["id"]))
 
 
 def _address(endpoint: str, api_id: str) -> str:

@@ -5,9 +5,9 @@ deployed by its own template, and filled over its own HTTP API. Then this tree i
 as `sam build && sam deploy` does in production: CloudFormation changes, adds and removes what
 differs, and rows, secrets, sessions and keys stay. Nothing here knows a function by name.
 
-In one thing the emulator is not like AWS: an API whose routes have changed is made anew, under
-another id, and the old one removed. So callers go to another address after the upgrade, which on
-AWS stays (`local.stack.upgrade`).
+In one thing the emulator is not like AWS: an API whose routes have changed is made anew, and the
+old one removed. So callers go to another address after the upgrade; on AWS it stays
+(`local.stack.upgrade`).
 """
 
 from __future__ import annotations
