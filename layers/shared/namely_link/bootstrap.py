@@ -6,7 +6,7 @@ import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
@@ -25,7 +25,7 @@ from namely_link.domain.probe import Questions
 from namely_link.namely.api import NamelyApi
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from concurrent.futures import Executor
 
     from namely_link.domain.account import Actor
     from namely_link.settings import (
@@ -49,14 +49,9 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def at_once(*calls: Callable[[], object]) -> list[Any]:
-    """Run the calls at the same time and return their results in order.
-
-    All have ended when it returns or raises the first exception in order. The first runs here.
-    """
-    with ThreadPoolExecutor(max_workers=max(len(calls) - 1, 1)) as threads:
-        others = [threads.submit(call) for call in calls[1:]]
-        return [calls[0](), *(other.result() for other in others)]
+def pool() -> Executor:
+    """Return threads enough for all that one probe asks, and what is written meanwhile."""
+    return ThreadPoolExecutor(max_workers=6)
 
 
 def registry(settings: Settings) -> DynamoDbRegistry:
@@ -73,13 +68,14 @@ def vault(settings: Settings, *, key_arn: str = "") -> SecretsManagerVault:
 def questions(settings: ProbeSettings) -> Questions:
     """Return what puts the questions of a probe, over one pool of connections."""
     namely = NamelyApi(connect_to=settings.connect_to, ca_bundle=settings.ca_bundle)
-    return Questions(namely=namely, together=at_once, negative_control=settings.negative_control)
+    return Questions(namely=namely, negative_control=settings.negative_control)
 
 
 def ports(settings: HubSettings, rows: DynamoDbRegistry) -> Ports:
     """Return everything that the link command touches."""
     return Ports(
         questions=questions(settings),
+        pool=pool(),
         vault=vault(settings, key_arn=settings.key_arn),
         registry=rows,
         now=now,
@@ -100,6 +96,7 @@ def checker(settings: ProbeSettings) -> Checker:
     """Return what makes checks."""
     return Checker(
         questions=questions(settings),
+        pool=pool(),
         vault=vault(settings),
         registry=registry(settings),
         now=now,

@@ -20,11 +20,12 @@ from namely_link.domain.account import (
     new_id,
     timestamp,
 )
-from namely_link.domain.probe import Accepted, Proven, Rejected, Undetermined, may_send_token
+from namely_link.domain.probe import Accepted, Rejected, Undetermined, barred
 from namely_link.domain.problems import SENTENCES, Code, Problem, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Executor
     from datetime import datetime
 
     from namely_link.domain.account import Account, Actor, Credential, Receipt, SecretVersion
@@ -72,6 +73,7 @@ class Checker:
     """
 
     questions: Questions
+    pool: Executor
     vault: Vault
     registry: Registry
     now: Callable[[], datetime]
@@ -93,13 +95,13 @@ class Checker:
         if account.status in {Status.SUSPENDED, Status.UNLINKED}:
             return None
         credential = self.vault.read(account.secret)
-        deadline = self.monotonic() + self.deadline_seconds
-        site = self.questions.site(credential.subdomain, deadline)
-        verdict: Verdict
-        if isinstance(site, Proven) or may_send_token(site):
-            verdict, _ = self.questions.credential(credential, site, deadline)
-        else:
-            verdict = site
+        started = self.monotonic()
+        deadline = started + self.deadline_seconds
+        site = self.questions.site(credential.subdomain, now=started, deadline=deadline)
+        verdict: Verdict | None = barred(site)
+        if verdict is None:
+            pending = self.questions.ask(credential, deadline=deadline, pool=self.pool)
+            verdict = pending.verdict(site)
         now = self.now()
         found = replace(self._found(account, verdict, now), checked_at=timestamp(now))
         found, told = _tell_expiry(found, now)

@@ -26,7 +26,7 @@ from namely_link.domain.account import (
     new_id,
     timestamp,
 )
-from namely_link.domain.probe import Accepted, Rejected, Undetermined, may_send_token
+from namely_link.domain.probe import Accepted, Rejected, Undetermined, barred
 from namely_link.domain.problems import ConflictError, Problem, Reason, StorageError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         Credential,
         SecretVersion,
     )
-    from namely_link.domain.probe import SiteFinding, Verdict
+    from namely_link.domain.probe import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,27 +130,33 @@ def link(command: LinkCommand, ports: Ports) -> LinkedAccount | Parked | Tried:
 
 def _link(command: LinkCommand, ports: Ports) -> LinkedAccount | Parked | Tried:
     credential = command.credential
-    deadline = ports.monotonic() + ports.deadline_seconds
-    permit, site = ports.questions.together(
-        lambda: _permit(command, ports),
-        lambda: ports.questions.site(credential.subdomain, deadline),
+    started = ports.monotonic()
+    deadline = started + ports.deadline_seconds
+    permitted = ports.pool.submit(_permit, command, ports)
+    named = ports.pool.submit(
+        ports.questions.site, credential.subdomain, now=started, deadline=deadline
     )
+    site = named.result()
+    permit = permitted.result()
     if permit.session and permit.session.linked:
         return _same_answer(permit, ports)
     attempt = Attempt(id=command.attempt_id, at=timestamp(ports.now()))
-    if not may_send_token(site):
-        if command.dry_run or not _may_park(site, permit, ports):
-            raise _problem(site, credential, permit)
-        account, verdict = _begin(command, permit, attempt, ports), site
+    verdict: Verdict
+    unasked = barred(site)
+    if unasked:
+        if command.dry_run or not _may_park(unasked, permit, ports):
+            raise _problem(unasked, credential, permit)
+        account, verdict = _begin(command, permit, attempt, ports), unasked
     elif command.dry_run:
-        verdict, _ = ports.questions.credential(credential, site, deadline)
+        pending = ports.questions.ask(credential, deadline=deadline, pool=ports.pool)
+        verdict = pending.verdict(site)
         if isinstance(verdict, Accepted):
             return Tried(verdict.receipt)
         raise _problem(verdict, credential, permit)
     else:
-        verdict, (account,) = ports.questions.credential(
-            credential, site, deadline, lambda: _begin(command, permit, attempt, ports)
-        )
+        pending = ports.questions.ask(credential, deadline=deadline, pool=ports.pool)
+        begun = ports.pool.submit(_begin, command, permit, attempt, ports)
+        verdict, account = pending.verdict(site), begun.result()
     if account.secret and account.secret.version_id == attempt.id:
         ports.registry.abandon(account, attempt_id=attempt.id, secret_written=account.unpromoted)
         return LinkedAccount(replace(account, attempt=None), again=False)
@@ -166,7 +172,7 @@ def _link(command: LinkCommand, ports: Ports) -> LinkedAccount | Parked | Tried:
 _PARKED: Final = frozenset({Reason.OUTAGE, Reason.TIMEOUT, Reason.UNREACHABLE, Reason.THROTTLED})
 
 
-def _may_park(verdict: Verdict | SiteFinding, permit: _Permit, ports: Ports) -> bool:
+def _may_park(verdict: Verdict, permit: _Permit, ports: Ports) -> bool:
     """Whether it is Namely that is down, and a person who would have to come back."""
     down = isinstance(verdict, Undetermined) and verdict.reason in _PARKED
     return down and permit.park and bool(ports.park_for)
@@ -297,7 +303,7 @@ def _park(
     permit: _Permit,
     account: Account,
     attempt: Attempt,
-    verdict: Undetermined,
+    verdict: Rejected | Undetermined,
     ports: Ports,
 ) -> Parked:
     """Keep the token under the pending row: a check verifies it, the sweep undoes it."""

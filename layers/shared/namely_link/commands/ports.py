@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from concurrent.futures import Executor
     from datetime import datetime, timedelta
 
     from namely_link.domain.account import (
@@ -86,6 +87,8 @@ class Ports:
     """Everything that a command touches, injected once."""
 
     questions: Questions
+    pool: Executor
+    """Where what can run at the same time does."""
     vault: Vault
     registry: Registry
     now: Callable[[], datetime]

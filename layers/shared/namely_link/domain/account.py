@@ -147,6 +147,7 @@ class AccountWarning(StrEnum):
     CONTROL_INCONCLUSIVE = "control_inconclusive"
     SITE_UNPROVEN = "site_unproven"
     EXPIRES_SOON = "expires_soon"
+    VISIBILITY_UNKNOWN = "visibility_unknown"
 
 
 @dataclass(frozen=True)
