@@ -19,7 +19,7 @@ from namely_link.domain.probe import (
     Questions,
     may_send_token,
 )
-from namely_link.domain.problems import SENTENCES
+from namely_link.domain.problems import MEANINGS
 from namely_link.namely import api as adapter
 from namely_link.namely.api import NamelyApi
 from simulator import Simulator
@@ -59,7 +59,7 @@ def outcome(api: NamelyApi, subdomain: str, token: str) -> str:
     verdict = questions.site(credential.subdomain, deadline)
     if may_send_token(verdict):
         verdict, _ = questions.credential(credential, verdict, deadline)
-    return "linked" if isinstance(verdict, Accepted) else SENTENCES[verdict.reason].code
+    return "linked" if isinstance(verdict, Accepted) else MEANINGS[verdict.reason].code
 
 
 @pytest.mark.parametrize("name", [one.name for one in credentials()])
