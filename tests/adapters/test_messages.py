@@ -204,11 +204,17 @@ def test_the_same_request_again_changes_nothing(desk: Desk) -> None:
     assert desk.accounts() == before
 
 
-def test_a_request_without_an_id_is_known_by_its_events(desk: Desk) -> None:
+def test_a_request_without_its_id_opens_no_seal(desk: Desk) -> None:
     request = {key: one for key, one in desk.request().items() if key != "request_id"}
-    desk.handle("Link Requested", request)
-    desk.handle("Link Requested", request, id="e2")
-    assert desk.world.actions(desk.accounts()[0]) == ["relinked", "linked"]
+    assert desk.handle("Link Requested", request) == "refused: invalid_request"
+    assert desk.accounts() == []
+
+
+def test_a_seal_that_has_ended_is_refused_with_how_to_seal(desk: Desk) -> None:
+    request = desk.request(expires_at="2020-01-01T00:00:00Z")
+    assert desk.handle("Link Requested", request) == "refused: invalid_request"
+    (notice,) = desk.notices()
+    assert "expires_at" in notice["detail"]
 
 
 def test_a_refused_token_is_told_once_and_not_tried_again(desk: Desk) -> None:
