@@ -17,9 +17,9 @@ from namely_link.domain.probe import (
     Answer,
     Failure,
     Questions,
-    may_send_token,
+    barred,
 )
-from namely_link.domain.problems import SENTENCES
+from namely_link.domain.problems import MEANINGS
 from namely_link.namely import api as adapter
 from namely_link.namely.api import NamelyApi
 from simulator import Simulator
@@ -52,11 +52,11 @@ def outcome(api: NamelyApi, subdomain: str, token: str) -> str:
     questions = Questions(namely=api, negative_control=True)
     now = time.monotonic()
     verdict = questions.site(credential.subdomain, now=now, deadline=now + SLOW)
-    if may_send_token(verdict):
+    if barred(verdict) is None:
         with ThreadPoolExecutor(4) as pool:
             pending = questions.ask(credential, deadline=now + SLOW, pool=pool)
             verdict = pending.verdict(verdict)
-    return "linked" if isinstance(verdict, Accepted) else SENTENCES[verdict.reason].code
+    return "linked" if isinstance(verdict, Accepted) else MEANINGS[verdict.reason].code
 
 
 @pytest.mark.parametrize("name", [one.name for one in credentials()])
