@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,11 +88,11 @@ class Stack:
 
 @contextlib.contextmanager
 def running(
-    *, port: int = 0, simulator_port: int = 0, state: Path | None = None
+    *, port: int = 0, simulator_port: int = 0, state: Path | None = None, source: Path = ROOT
 ) -> Iterator[Stack]:
     """Build, deploy and run everything until the block ends.
 
-    `state` is where logs go.
+    `state` is where logs go, `source` the tree that is deployed.
 
     Raises:
         LocalError: with what to do about it.
@@ -118,10 +118,14 @@ def running(
             raise LocalError(msg) from error
         command = [str(Path(sys.executable).parent / "ministack")]
         process = stack.enter_context(child(command, environ=emulator, log=log))
-        _build(environ, state)
+        _build(environ, state, source)
         wait_for(f"{endpoint}/_ministack/health", process, log=log)
-        outputs = _deploy(environ, state, simulator)
-        api = f"{endpoint}/_aws/execute-api/{API_ID}/{STAGE}"
+        # SAM would make one by a stack of its own, and look for that only every 15 s.
+        location = {"LocationConstraint": REGION}
+        s3 = session(environ).client("s3", endpoint_url=endpoint)
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=location)
+        outputs = _deploy(environ, state, simulator, source, api_id=API_ID)
+        api = _address(endpoint, API_ID)
         # A function starts with its first request; both at once, since each takes a while.
         with ThreadPoolExecutor() as pool:
             paths = ("/v1/health", "/v1/accounts")
@@ -135,6 +139,26 @@ def running(
             environ=environ,
             logs=state,
         )
+
+
+def upgrade(stack: Stack, *, source: Path = ROOT) -> Stack:
+    """Deploy a tree over what runs, as `sam build && sam deploy` does in production.
+
+    Where routes have changed, the API moves: AWS puts them into the API that is there, the emulator
+    makes another one before it removes the old one, and two can't have one id.
+
+    Raises:
+        LocalError: with what to do about it.
+    """
+    _build(stack.environ, stack.logs, source)
+    _deploy(stack.environ, stack.logs, stack.simulator, source, api_id=f"{API_ID}2")
+    apis = session(stack.environ).client("apigateway", endpoint_url=stack.aws_endpoint)
+    (api,) = apis.get_rest_apis()["items"]
+    return replace(stack, api=_address(stack.aws_endpoint, api["id"]))
+
+
+def _address(endpoint: str, api_id: str) -> str:
+    return f"{endpoint}/_aws/execute-api/{api_id}/{STAGE}"
 
 
 def _environ(endpoint: str) -> dict[str, str]:
@@ -153,16 +177,16 @@ def _environ(endpoint: str) -> dict[str, str]:
     }
 
 
-def _build(environ: Mapping[str, str], state: Path) -> None:
+def _build(environ: Mapping[str, str], state: Path, root: Path) -> None:
     """Run `sam build`, unless what it built last was built from the same sources."""
     digest = hashlib.sha256()
     for source in _SOURCES:
-        path = ROOT / source
+        path = root / source
         files = sorted(path.rglob("*")) if path.is_dir() else [path]
         for file in files:
             if file.is_file() and "__pycache__" not in file.parts and "_cache" not in str(file):
-                digest.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
-    made = ROOT / ".aws-sam"
+                digest.update(str(file.relative_to(root)).encode() + file.read_bytes())
+    made = root / ".aws-sam"
     made.mkdir(exist_ok=True)
     stamp = made / "built"
     # One at a time: the tests run two stacks at once.
@@ -172,17 +196,19 @@ def _build(environ: Mapping[str, str], state: Path) -> None:
         if built and stamp.read_text() == digest.hexdigest():
             return
         stamp.unlink(missing_ok=True)
-        _sam(["build"], environ, state)
+        _sam(["build"], environ, state, root)
         stamp.write_text(digest.hexdigest())
 
 
-def _deploy(environ: Mapping[str, str], state: Path, simulator: Simulator) -> dict[str, str]:
+def _deploy(
+    environ: Mapping[str, str], state: Path, simulator: Simulator, root: Path, *, api_id: str
+) -> dict[str, str]:
     parameters = {
         "Stage": STAGE,
         "NamelyConnectTo": simulator.address,
         "NamelyCaBundle": base64.b64encode(simulator.ca_pem.encode()).decode(),
         "NamelyDeadlineSeconds": "6",
-        "PublicUrl": f"{environ['AWS_ENDPOINT_URL']}/_aws/execute-api/{API_ID}/{STAGE}",
+        "PublicUrl": _address(environ["AWS_ENDPOINT_URL"], api_id),
         "RequestsPerSecond": "500",
         "RecheckSeconds": str(RECHECK_SECONDS),
         "OwnerAttemptsPerHour": "1000",
@@ -192,27 +218,24 @@ def _deploy(environ: Mapping[str, str], state: Path, simulator: Simulator) -> di
     }
     aws = session(environ)
     endpoint = environ["AWS_ENDPOINT_URL"]
-    # SAM would make one by a stack of its own, and look for that only every 15 s.
-    location = {"LocationConstraint": REGION}
-    s3 = aws.client("s3", endpoint_url=endpoint)
-    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=location)
     # The emulator names the API by this tag, so that its address is known before it exists.
-    tags = ["--tags", f"ms-custom-id={API_ID}"]
+    tags = ["--tags", f"ms-custom-id={api_id}"]
     overrides = [f'{key}="{value}"' for key, value in parameters.items()]
     options = ["--stack-name", STACK, "--no-confirm-changeset", "--no-progressbar", *tags]
     bucket = ["--no-resolve-s3", "--s3-bucket", BUCKET]
-    _sam(["deploy", *options, *bucket, "--parameter-overrides", *overrides], environ, state)
+    command = ["deploy", *options, *bucket, "--parameter-overrides", *overrides]
+    _sam(command, environ, state, root)
     client = aws.client("cloudformation", endpoint_url=endpoint)
     described = client.describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
     return {one["OutputKey"]: one["OutputValue"] for one in described}
 
 
-def _sam(arguments: list[str], environ: Mapping[str, str], state: Path) -> None:
+def _sam(arguments: list[str], environ: Mapping[str, str], state: Path, root: Path) -> None:
     log = state / f"sam-{arguments[0]}.log"
     with log.open("wb") as output:
         done = subprocess.run(  # noqa: S603 - our own commands
             [str(_SAM), *arguments],
-            cwd=ROOT,
+            cwd=root,
             env=dict(environ),
             stdin=subprocess.DEVNULL,
             stdout=output,

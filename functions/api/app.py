@@ -7,18 +7,21 @@ from dataclasses import asdict
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.logging import correlation_paths
 
 from namely_link import bootstrap
-from namely_link.aws.registry import DynamoDbRegistry, Wanted
-from namely_link.commands.change import Manager
-from namely_link.domain.account import ConnectSession, PortalSession, Status, timestamp
+from namely_link.aws.accounts import Wanted
+from namely_link.commands import change
+from namely_link.domain.account import Status
 from namely_link.domain.credentials import parse_subdomain
+from namely_link.domain.lifecycle import Cause
 from namely_link.domain.problems import ConflictError, Problem, Reason, StorageError
+from namely_link.domain.sessions import ConnectSession, PortalSession
+from namely_link.domain.values import timestamp
 from namely_link.http import documents, problem_details
 from namely_link.http.access import authorised, open_portal
 from namely_link.http.bearers import Kind, authorization, mint
@@ -29,8 +32,11 @@ from namely_link.settings import ApiSettings
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from namely_link.aws.accounts import AccountTable
     from namely_link.aws.queue import CheckQueue
-    from namely_link.aws.vault import SecretsManagerVault
+    from namely_link.aws.sessions import SessionTable
+    from namely_link.aws.table import Table
+    from namely_link.commands.ports import ChangePorts
     from namely_link.domain.account import Account
     from namely_link.http.access import Caller, Scope
 
@@ -41,15 +47,27 @@ _NO_STORE = {"Cache-Control": "no-store"}
 
 
 @cache
-def registry() -> DynamoDbRegistry:
-    """Return the registry, made at the first request."""
-    return bootstrap.registry(settings)
+def table() -> Table:
+    """Return the table, made at the first request."""
+    return bootstrap.table(settings)
 
 
 @cache
-def vault() -> SecretsManagerVault:
-    """Return the vault, made at the first unlinking."""
-    return bootstrap.vault(settings)
+def accounts() -> AccountTable:
+    """Return where accounts are kept."""
+    return bootstrap.accounts(table())
+
+
+@cache
+def sessions() -> SessionTable:
+    """Return where sessions and keys are kept."""
+    return bootstrap.sessions(table())
+
+
+@cache
+def ports() -> ChangePorts:
+    """Return what a change of an account touches, made at the first one."""
+    return bootstrap.change_ports(settings, table())
 
 
 @cache
@@ -96,7 +114,7 @@ def post_session() -> Response[str]:
         account = _find(session.account_id, session.owner.id)
         if account.status is Status.UNLINKED:
             raise Problem(Reason.NOT_FOUND)
-    registry().create_session(session)
+    sessions().create_session(session)
     shown = {"token": bearer.value, "url": f"{_base_url()}/hub#{bearer.value}"}
     return _json(201, documents.connect_session(session) | shown)
 
@@ -108,7 +126,7 @@ def get_session(session_id: str) -> Response[str]:
 
 @app.delete("/v1/connect-sessions/<session_id>")
 def delete_session(session_id: str) -> Response[str]:
-    registry().revoke_session(_session(session_id).id)
+    sessions().revoke_session(_session(session_id).id)
     return get_session(session_id)
 
 
@@ -133,7 +151,7 @@ def post_portal() -> Response[str]:
         created_by=caller.actor.name,
     )
     fields.done()
-    registry().create_portal(portal)
+    sessions().create_portal(portal)
     shown = {"token": bearer.value, "url": f"{_base_url()}/accounts#{bearer.value}"}
     return _json(201, documents.portal_session(portal) | shown)
 
@@ -141,7 +159,7 @@ def post_portal() -> Response[str]:
 @app.get("/v1/portal-sessions/current")
 def get_current_portal() -> Response[str]:
     bearer = authorization(app.current_event.headers)
-    portal = open_portal(registry(), bearer, now=bootstrap.now())
+    portal = open_portal(sessions(), bearer, now=bootstrap.now())
     return _json(200, documents.portal_session(portal))
 
 
@@ -163,8 +181,8 @@ def get_accounts() -> Response[str]:
         subdomain=parse_subdomain(subdomain).label if subdomain else "",
     )
     query.done()
-    accounts, cursor = registry().accounts(wanted)
-    shown = [documents.account(one) for one in accounts]
+    found, cursor = accounts().accounts(wanted)
+    shown = [documents.account(one) for one in found]
     return _json(200, {"accounts": shown, "cursor": cursor_out(cursor)})
 
 
@@ -175,50 +193,58 @@ def get_account(account_id: str) -> Response[str]:
 
 @app.patch("/v1/accounts/<account_id>")
 def patch_account(account_id: str) -> Response[str]:
-    manager, account = _managed(account_id)
+    account, cause = _managed(account_id)
     fields = _fields()
     label = fields.text("label", most=100) if "label" in fields else None
     metadata = fields.metadata()
     fields.done()
-    return _json(200, documents.account(manager.rename(account, label=label, metadata=metadata)))
+    renamed = change.rename(
+        account, label=label, metadata=metadata, cause=cause, accounts=accounts()
+    )
+    return _json(200, documents.account(renamed))
 
 
 @app.delete("/v1/accounts/<account_id>")
 def delete_account(account_id: str) -> Response[str]:
-    manager, account = _managed(account_id)
-    return _json(200, documents.account(manager.unlink(account)))
+    account, cause = _managed(account_id)
+    return _json(200, documents.account(change.unlink(account, cause=cause, ports=ports())))
 
 
 @app.post("/v1/accounts/<account_id>/suspend")
 def suspend_account(account_id: str) -> Response[str]:
-    manager, account = _managed(account_id)
-    return _json(200, documents.account(manager.set_paused(account, Status.SUSPENDED)))
+    return _set_paused(account_id, Status.SUSPENDED)
 
 
 @app.post("/v1/accounts/<account_id>/resume")
 def resume_account(account_id: str) -> Response[str]:
-    manager, account = _managed(account_id)
-    return _json(200, documents.account(manager.set_paused(account, Status.ACTIVE)))
+    return _set_paused(account_id, Status.ACTIVE)
+
+
+def _set_paused(account_id: str, to: Literal[Status.SUSPENDED, Status.ACTIVE]) -> Response[str]:
+    account, cause = _managed(account_id)
+    changed = change.set_paused(account, to, cause=cause, accounts=accounts())
+    return _json(200, documents.account(changed))
 
 
 @app.post("/v1/accounts/<account_id>/restore")
 def restore_account(account_id: str) -> Response[str]:
-    manager, account = _managed(account_id)
-    return _json(200, documents.account(manager.restore(account)))
+    account, cause = _managed(account_id)
+    return _json(200, documents.account(change.restore(account, cause=cause, ports=ports())))
 
 
 @app.post("/v1/accounts/<account_id>/check")
 def check_account(account_id: str) -> Response[str]:
     caller = _caller("manage")
     account = _find(account_id, caller.owner_id)
-    checks().put(account.id, asked_by=caller.actor.name)
+    request_id = app.current_event.request_context.request_id
+    checks().put(account.id, actor=caller.actor, request_id=request_id)
     return _json(202, documents.account(account))
 
 
 @app.get("/v1/accounts/<account_id>/ledger")
 def get_ledger(account_id: str) -> Response[str]:
     account = _find(account_id, _caller("read").owner_id)
-    return _json(200, {"entries": [asdict(one) for one in registry().ledger(account.id)]})
+    return _json(200, {"entries": [asdict(one) for one in accounts().ledger(account.id)]})
 
 
 @app.get("/v1/openapi.json")
@@ -231,7 +257,7 @@ def get_openapi() -> Response[str]:
 
 def _caller(scope: Scope) -> Caller:
     bearer = authorization(app.current_event.headers)
-    return authorised(registry(), bearer, scope=scope, now=bootstrap.now())
+    return authorised(sessions(), bearer, scope=scope, now=bootstrap.now())
 
 
 def _fields() -> Fields:
@@ -243,28 +269,22 @@ def _fields() -> Fields:
 
 def _find(account_id: str, owner_id: str) -> Account:
     """Return an account; one of another owner is not there for who sees one owner only."""
-    found = registry().account(account_id) if is_account_id(account_id) else None
+    found = accounts().read(account_id) if is_account_id(account_id) else None
     if found is None or (owner_id and found.owner.id != owner_id):
         raise Problem(Reason.NOT_FOUND)
     return found
 
 
-def _managed(account_id: str) -> tuple[Manager, Account]:
+def _managed(account_id: str) -> tuple[Account, Cause]:
     caller = _caller("manage")
-    manager = Manager(
-        registry=registry(),
-        vault=vault(),
-        now=bootstrap.now,
-        recovery_days=settings.recovery_days,
-        actor=caller.actor,
-        request_id=app.current_event.request_context.request_id,
-    )
-    return manager, _find(account_id, caller.owner_id)
+    request_id = app.current_event.request_context.request_id
+    cause = Cause(actor=caller.actor, request_id=request_id, now=bootstrap.now())
+    return _find(account_id, caller.owner_id), cause
 
 
 def _session(session_id: str) -> ConnectSession:
     caller = _caller("sessions")
-    found = registry().session(session_id) if is_session_id(session_id) else None
+    found = sessions().session(session_id) if is_session_id(session_id) else None
     if found is None or (caller.owner_id and found.owner.id != caller.owner_id):
         raise Problem(Reason.NOT_FOUND)
     return found

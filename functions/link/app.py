@@ -23,9 +23,9 @@ from namely_link.commands.link import (
     Tried,
     link,
 )
-from namely_link.domain.account import Actor
 from namely_link.domain.credentials import parse_credential
 from namely_link.domain.problems import Problem, Reason, StorageError
+from namely_link.domain.values import Actor, ActorKind
 from namely_link.http import documents, problem_details
 from namely_link.http.access import authorised
 from namely_link.http.bearers import Kind, authorization, parse
@@ -38,9 +38,10 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from namely_link.aws.registry import DynamoDbRegistry
-    from namely_link.commands.ports import Ports
-    from namely_link.domain.account import ConnectSession
+    from namely_link.aws.sessions import SessionTable
+    from namely_link.aws.table import Table
+    from namely_link.commands.ports import LinkPorts
+    from namely_link.domain.sessions import ConnectSession
     from namely_link.http.bearers import Bearer
 
 logger = Logger()
@@ -60,15 +61,21 @@ app = APIGatewayRestResolver(
 
 
 @cache
-def registry() -> DynamoDbRegistry:
-    """Return the registry, made at the first request."""
-    return bootstrap.registry(settings)
+def table() -> Table:
+    """Return the table, made at the first request."""
+    return bootstrap.table(settings)
 
 
 @cache
-def ports() -> Ports:
+def sessions() -> SessionTable:
+    """Return where sessions and keys are kept."""
+    return bootstrap.sessions(table())
+
+
+@cache
+def ports() -> LinkPorts:
     """Return what the link command touches, made at the first link."""
-    return bootstrap.ports(settings, registry())
+    return bootstrap.link_ports(settings, table())
 
 
 @app.post("/v1/accounts")
@@ -90,7 +97,7 @@ def post_account() -> Response[str]:
 @app.get("/v1/connect-sessions/current")
 def get_current_session() -> Response[str]:
     bearer = authorization(app.current_event.headers)
-    session = registry().session(bearer.id) if bearer.kind is Kind.CONNECT_SESSION else None
+    session = sessions().session(bearer.id) if bearer.kind is Kind.CONNECT_SESSION else None
     if session is None:
         raise Problem(Reason.UNAUTHORIZED)
     if session.state == "revoked":
@@ -115,9 +122,9 @@ def _command(fields: Fields, bearer: Bearer, *, dry_run: bool) -> LinkCommand:
     permission: BySession | ByOwner
     if bearer.kind is Kind.CONNECT_SESSION:
         permission = BySession(session_id=bearer.id, bearer=bearer.value)
-        actor = Actor(kind="session", name=bearer.id)
+        actor = Actor(kind=ActorKind.SESSION, name=bearer.id)
     else:
-        caller = authorised(registry(), bearer, scope="link", now=bootstrap.now())
+        caller = authorised(sessions(), bearer, scope="link", now=bootstrap.now())
         permission = ByOwner(
             owner=caller.on_behalf_of(
                 fields.owner_id(required=False), fields.text("owner_name", most=200)
@@ -167,7 +174,7 @@ def _by_form(fields: Fields) -> Response[str]:
         bearer = parse(fields.text("session"))
         if bearer is None or bearer.kind is not Kind.CONNECT_SESSION:
             raise Problem(Reason.UNAUTHORIZED)
-        session = registry().session(bearer.id)
+        session = sessions().session(bearer.id)
         if session is None:
             raise Problem(Reason.UNAUTHORIZED)
         return _see_other(_done_at(session, _link(fields, bearer)))

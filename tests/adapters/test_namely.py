@@ -17,9 +17,9 @@ from namely_link.domain.probe import (
     Answer,
     Failure,
     Questions,
-    may_send_token,
+    barred,
 )
-from namely_link.domain.problems import SENTENCES
+from namely_link.domain.problems import MEANINGS
 from namely_link.namely import api as adapter
 from namely_link.namely.api import NamelyApi
 from simulator import Simulator
@@ -46,20 +46,17 @@ def api(simulator: Simulator):
         yield made
 
 
-def together(*calls):
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return [future.result() for future in [pool.submit(call) for call in calls]]
-
-
 def outcome(api: NamelyApi, subdomain: str, token: str) -> str:
     """Give the code that a link would answer with, or `linked`."""
     credential = parse_credential(subdomain, token)
-    questions = Questions(namely=api, together=together, negative_control=True)
-    deadline = time.monotonic() + SLOW
-    verdict = questions.site(credential.subdomain, deadline)
-    if may_send_token(verdict):
-        verdict, _ = questions.credential(credential, verdict, deadline)
-    return "linked" if isinstance(verdict, Accepted) else SENTENCES[verdict.reason].code
+    questions = Questions(namely=api, negative_control=True)
+    now = time.monotonic()
+    verdict = questions.site(credential.subdomain, now=now, deadline=now + SLOW)
+    if barred(verdict) is None:
+        with ThreadPoolExecutor(4) as pool:
+            pending = questions.ask(credential, deadline=now + SLOW, pool=pool)
+            verdict = pending.verdict(verdict)
+    return "linked" if isinstance(verdict, Accepted) else MEANINGS[verdict.reason].code
 
 
 @pytest.mark.parametrize("name", [one.name for one in credentials()])

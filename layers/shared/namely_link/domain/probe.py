@@ -137,7 +137,7 @@ def judge_site(reply: Reply, subdomain: Subdomain) -> SiteFinding:
 
 
 def barred(site: SiteFinding) -> Rejected | Undetermined | None:
-    """Return why the token must not go out; None where the site is proved, or unrefuted."""
+    """Return the verdict where the token may not go out; None where it may."""
     match site:
         case Rejected() | Undetermined(reason=Reason.UNREACHABLE):
             return site
@@ -315,8 +315,9 @@ class Replies:
 
 def judge(site: SiteFinding, replies: Replies) -> Verdict:
     """Return the verdict on a credential; the rules are those of `docs/verdicts.md`."""
-    if found := barred(site):
-        return found
+    unasked = barred(site)
+    if unasked:
+        return unasked
     if _accepts_anything(replies.control):
         return Rejected(Reason.SITE_ACCEPTS_ANY_TOKEN)
     identity = _identity(replies.me)

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from namely_link.domain.problems import Problem, Reason
+from namely_link.domain.values import moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,6 +121,15 @@ class Fields:
         value = self.text(name, most=2000)
         if value and not _ADDRESS.fullmatch(value):
             raise invalid(name, "must be an https address, with everything else than ASCII encoded")
+        return value
+
+    def moment(self, name: str) -> str:
+        """Return a moment as RFC 3339 in UTC with whole seconds (`2026-11-24T12:00:00Z`)."""
+        value = self.text(name, most=20, required=True)
+        try:
+            moment(value)
+        except ValueError:
+            raise invalid(name, "must be a time such as 2026-11-24T12:00:00Z") from None
         return value
 
     def __contains__(self, name: str) -> bool:
