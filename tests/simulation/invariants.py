@@ -190,7 +190,7 @@ class Watch:
         """Keep since when something holds of a row; of what held at rest, when it ended."""
         now = self.world.scheduler.now
         if not holds:
-            if since.pop(key, now) < self.rest:
+            if since.pop(key, now) <= self.rest < now:
                 setattr(self, name, now - self.rest)
         else:
             since.setdefault(key, now)
@@ -296,7 +296,7 @@ class Watch:
         name = text(item, "secret_name") if item else ""
         secret = self.world.vault.secrets.get(name)
         if receipt.get("scheduled_at") and secret and secret.scheduled_at is None:
-            if item and text(item, "status") == "unlinked" and "attempt" not in item:
+            if item and text(item, "status") == "unlinked":
                 self.broken("I13", "a receipt of a deletion whose secret is there")
 
     # At rest
