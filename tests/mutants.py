@@ -10,30 +10,28 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
+import importlib
 import io
 import os
 import signal
 import sys
 import types
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stdout
+from itertools import chain, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import pytest
+import pytest  # noqa: F401 - once, that no child has to; nor what follows
 
-# Imported here once, that no child has to; never the module that is broken.
 from namely_link.domain import account, problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ROOT: Final = Path(__file__).parents[1]
 NAME: Final = "namely_link.domain.probe"
 SOURCE: Final = ROOT / "layers" / "shared" / "namely_link" / "domain" / "probe.py"
-TESTS: Final = ("tests/unit/test_probe.py", "tests/unit/test_verdicts.py")
-QUICKLY: Final = (
-    "-xq", "--tb=no", "--assert=plain", "--noconftest", "-pno:cacheprovider",
-)  # fmt: skip
+TESTS: Final = ("test_probe", "test_verdicts")
 SECONDS: Final = 120
 """What a mutant may take; one that hangs is found as well."""
 ENUMS: Final = {
@@ -236,17 +234,34 @@ def survivors(found: list[tuple[str, ast.Module]]) -> list[str]:
 
 
 def _run(mutant: ast.Module) -> int:
+    """Load a mutant and run every test on it: 1 at the first that fails."""
     signal.alarm(SECONDS)
-    sink = io.StringIO()
     try:
-        with redirect_stdout(sink), redirect_stderr(sink):
-            module = types.ModuleType(NAME)
-            sys.modules[NAME] = module
-            exec(compile(mutant, str(SOURCE), "exec"), vars(module))  # noqa: S102 - our own
-            sys.modules["namely_link.domain"].probe = module
-            return int(pytest.main([*QUICKLY, *TESTS]))
+        module = types.ModuleType(NAME)
+        sys.modules[NAME] = module
+        exec(compile(mutant, str(SOURCE), "exec"), vars(module))  # noqa: S102 - our own
+        sys.modules["namely_link.domain"].probe = module
+        for test, values in chain.from_iterable(map(tests, TESTS)):
+            test(**values)
     except BaseException:  # noqa: BLE001 - a mutant may do anything
         return 1
+    return 0
+
+
+def tests(name: str) -> Iterator[tuple[Callable[..., None], dict[str, object]]]:
+    """Yield a module's tests with their parameters, without pytest's half a second for each run."""
+    for test in list(vars(importlib.import_module(name)).values()):
+        if not getattr(test, "__name__", "").startswith("test_"):
+            continue
+        tables = [_table(*mark.args) for mark in getattr(test, "pytestmark", [])]
+        for rows in product(*tables):
+            yield test, {key: value for row in rows for key, value in row.items()}
+
+
+def _table(names: str | tuple[str, ...], rows: list[object]) -> list[dict[str, object]]:
+    if isinstance(names, str):
+        return [{names: value} for value in rows]
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def main() -> int:
@@ -256,7 +271,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="only list them")
     options = parser.parse_args()
     os.chdir(ROOT)
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    sys.path.insert(0, str(ROOT / "tests" / "unit"))
     source = SOURCE.read_text()
     found = [one for one in mutants(source) if one[0].startswith(options.only)]
     if options.list:
@@ -264,7 +279,6 @@ def main() -> int:
         return 0
     whole = ("nothing", ast.parse(source))
     with redirect_stdout(io.StringIO()):
-        pytest.main(["--version"])  # loads pytest's own plugins once for all
         sound = survivors([whole])
     if not sound:
         print("The tests fail without any break.")
