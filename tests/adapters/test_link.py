@@ -44,11 +44,6 @@ OPEN = ConnectSession(
 )
 
 
-def together(*calls):
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return [future.result() for future in [pool.submit(call) for call in calls]]
-
-
 @pytest.fixture(scope="module")
 def simulator():
     with Simulator() as running:
@@ -106,13 +101,17 @@ class World:
 def world(simulator: Simulator, table):
     secrets = boto3.client("secretsmanager", region_name="eu-central-1")
     host, _, port = simulator.address.partition(":")
-    with NamelyApi(connect_to=(host, int(port)), ca_bundle=simulator.ca_pem) as api:
+    with (
+        NamelyApi(connect_to=(host, int(port)), ca_bundle=simulator.ca_pem) as api,
+        ThreadPoolExecutor(max_workers=6) as pool,
+    ):
         yield World(
             simulator,
             table,
             secrets,
             Ports(
-                questions=Questions(namely=api, together=together, negative_control=True),
+                questions=Questions(namely=api, negative_control=True),
+                pool=pool,
                 vault=SecretsManagerVault(
                     client=secrets, prefix="stack/namely/", key_arn="alias/aws/test"
                 ),

@@ -46,19 +46,16 @@ def api(simulator: Simulator):
         yield made
 
 
-def together(*calls):
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return [future.result() for future in [pool.submit(call) for call in calls]]
-
-
 def outcome(api: NamelyApi, subdomain: str, token: str) -> str:
     """Give the code that a link would answer with, or `linked`."""
     credential = parse_credential(subdomain, token)
-    questions = Questions(namely=api, together=together, negative_control=True)
-    deadline = time.monotonic() + SLOW
-    verdict = questions.site(credential.subdomain, deadline)
+    questions = Questions(namely=api, negative_control=True)
+    now = time.monotonic()
+    verdict = questions.site(credential.subdomain, now=now, deadline=now + SLOW)
     if may_send_token(verdict):
-        verdict, _ = questions.credential(credential, verdict, deadline)
+        with ThreadPoolExecutor(4) as pool:
+            pending = questions.ask(credential, deadline=now + SLOW, pool=pool)
+            verdict = pending.verdict(verdict)
     return "linked" if isinstance(verdict, Accepted) else SENTENCES[verdict.reason].code
 
 

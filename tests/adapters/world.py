@@ -21,6 +21,7 @@ from namely_link.domain.account import (
 )
 from namely_link.domain.credentials import parse_credential
 from namely_link.domain.probe import ME, PEOPLE, SITE, Answer, Questions, Reply
+from one_by_one import OneByOne
 
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 OWNER = Owner("o1", "Owner One")
@@ -82,7 +83,6 @@ class World:
     def questions(self) -> Questions:
         return Questions(
             namely=self.namely,
-            together=lambda *calls: [call() for call in calls],
             negative_control=True,
         )
 
@@ -92,6 +92,7 @@ class World:
     def ports(self) -> Ports:
         return Ports(
             questions=self.questions,
+            pool=OneByOne(),
             vault=self.vault,
             registry=self.registry,
             now=lambda: self.now,
@@ -119,6 +120,7 @@ class World:
     def check(self, account: Account) -> Account:
         checker = Checker(
             questions=self.questions,
+            pool=OneByOne(),
             vault=self.vault,
             registry=self.registry,
             now=lambda: self.now,
