@@ -140,18 +140,21 @@ def _link(command: LinkCommand, ports: LinkPorts) -> Outcome:
         return permit
     try:
         done = _try(command, permit, asked.result(), deadline, ports)
-    except NamelyLinkError as error:
+        match done:
+            case Undetermined(reason, retry_after):
+                raise _problem(command, reason, retry_after=retry_after)
+            case Rejected():
+                permit = _after_verdict(permit, ConnectSession.spent, ports)
+            case Tried():
+                permit = _after_verdict(permit, ConnectSession.tried, ports)
+    except Exception as error:
         _give_back(permit, ports)
-        raise _with_attempts(error, permit) from error
-    match done:
-        case Rejected(reason):
-            permit = _after_verdict(permit, ConnectSession.spent, ports)
-            raise _with_attempts(_problem(command, reason), permit)
-        case Undetermined(reason, retry_after):
-            _give_back(permit, ports)
-            raise _with_attempts(_problem(command, reason, retry_after=retry_after), permit)
-        case Tried():
-            _after_verdict(permit, ConnectSession.tried, ports)
+        _say_attempts(error, permit)
+        raise
+    if isinstance(done, Rejected):
+        problem = _problem(command, done.reason)
+        _say_attempts(problem, permit)
+        raise problem
     return done
 
 
@@ -160,11 +163,10 @@ def _problem(command: LinkCommand, reason: Reason, *, retry_after: int | None = 
     return Problem(reason, subdomain=subdomain, retry_after=retry_after)
 
 
-def _with_attempts(error: NamelyLinkError, permit: _Permit) -> NamelyLinkError:
+def _say_attempts(error: Exception, permit: _Permit) -> None:
     """Say in a problem how many attempts the session has left."""
     if isinstance(error, Problem) and permit.session:
         error.attempts_left = permit.session.attempts_left
-    return error
 
 
 # What a permission allows, and what it costs
@@ -196,7 +198,8 @@ def _permit(command: LinkCommand, ports: LinkPorts) -> _Permit | LinkedAccount |
         ports.sessions.count_attempt(permit.owner.id, now=permit.at, most=ports.owner_attempts)
     except NamelyLinkError as error:
         _unclaim(permit, ports)
-        raise _with_attempts(error, permit) from error
+        _say_attempts(error, permit)
+        raise
     return permit
 
 
@@ -233,7 +236,11 @@ def _claim(
             now=permit.at,
         )
 
-    return replace(permit, session=_saved(session, claimed, ports))
+    try:
+        return replace(permit, session=_saved(session, claimed, ports))
+    except StorageError:
+        _unclaim(permit, ports)  # it may have been written
+        raise
 
 
 _TRIES: Final = 4
