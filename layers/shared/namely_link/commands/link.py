@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from namely_link.commands.ports import Done, LinkPorts
     from namely_link.domain.account import Receipt
-    from namely_link.domain.probe import SiteFinding
+    from namely_link.domain.probe import SiteFinding, Verdict
     from namely_link.domain.values import AccountType, Actor, Credential, Owner, SecretVersion
 
 
@@ -308,14 +308,17 @@ def _try(
     target = _target(command, permit, ports)
     if isinstance(target, Rejected):
         return target
+    verdict: Verdict
+    account = None
     if found := barred(site):
-        if command.dry_run or not _may_park(found, permit, ports):
-            return found
-        return _park(command, permit, _begin(command, permit, target, ports), found, ports)
-    with ports.executor() as pool:
-        pending = ports.questions.ask(command.credential, deadline=deadline, pool=pool)
-        account = None if command.dry_run else _begin(command, permit, target, ports)
-        verdict = pending.verdict(site)
+        verdict = found
+        if not command.dry_run and _may_park(found, permit, ports):
+            account = _begin(command, permit, target, ports)
+    else:
+        with ports.executor() as pool:
+            pending = ports.questions.ask(command.credential, deadline=deadline, pool=pool)
+            account = None if command.dry_run else _begin(command, permit, target, ports)
+            verdict = pending.verdict(site)
     if account is None:
         return Tried(verdict.receipt) if isinstance(verdict, Accepted) else verdict
     if isinstance(verdict, Accepted):
@@ -332,7 +335,7 @@ def _target(command: LinkCommand, permit: _Permit, ports: LinkPorts) -> Account 
     if session is None or not session.account_id:
         return None
     account = ports.accounts.read(session.account_id)
-    if account is None or not account.holds_pair:
+    if account is None or not account.holds_pair or not account.committed:
         raise Problem(Reason.NOT_FOUND)
     if account.subdomain != command.credential.subdomain.label:
         return Rejected(Reason.SITE_MISMATCH)
@@ -395,11 +398,10 @@ def _check_not_stale(
     """Refuse an event's request that is older than what happened to the pair since."""
     if not command.asked_at:
         return
-    since = (
-        found.changed_at
-        if found
-        else ports.accounts.unlinked_at(permit.owner.id, command.credential.subdomain.label)
-    )
+    if found and found.committed:
+        since = found.changed_at
+    else:
+        since = ports.accounts.unlinked_at(permit.owner.id, command.credential.subdomain.label)
     lifecycle.check_not_stale(since, command.asked_at)
 
 
