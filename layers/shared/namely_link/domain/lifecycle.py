@@ -520,7 +520,7 @@ def checked(account: Account, verdict: Verdict, *, pace: Pace, cause: Cause) -> 
         case Undetermined(reason):
             after, first = _unanswered(account, reason, cause), False
     after, expiring = _expiry(after, cause.now)
-    next_check = _next_check(account, after, verdict, pace, cause)
+    next_check = _next_check(account, after, pace, cause)
     health = replace(after.health, checked_at=cause.at, next_check_at=next_check, queued_until="")
     after = replace(after, health=health)
     happened = [(Transition.LINKED, {})] if first else _noticed(account, after, verdict)
@@ -636,20 +636,21 @@ def _unanswered(account: Account, reason: Reason, cause: Cause) -> Account:
     return replace(account, health=health)
 
 
-def _next_check(before: Account, after: Account, verdict: Verdict, pace: Pace, cause: Cause) -> str:
+def _next_check(before: Account, after: Account, pace: Pace, cause: Cause) -> str:
     """Return when the next check is due (RFC 3339): never for ever, and a parked link's in time."""
-    health = after.health
-    doubled = pace.recheck * float(2 ** min(max(health.undetermined - 1, 0), 10))
+    health, doubtful = after.health, True
     if health.undetermined:
-        most = PARKED_CHECK_EVERY if after.parking else CHECK_EVERY
-        wait = min(doubled, most)
+        wait = min(pace.recheck * float(2 ** min(health.undetermined - 1, 10)), CHECK_EVERY)
     elif health.refused_since and after.status is not Status.ERROR:
         wait = pace.recheck * 1.5  # with any jitter not before the confirmation counts
     else:
-        wait = CHECK_EVERY
-    due = timestamp(cause.now + wait * pace.jitter())
+        wait, doubtful = CHECK_EVERY, False
+    wait *= pace.jitter()
+    if after.parking:
+        wait = min(wait, PARKED_CHECK_EVERY)
+    due = timestamp(cause.now + wait)
     planned = before.health.next_check_at
-    if isinstance(verdict, Undetermined) and planned > cause.at:
+    if doubtful and planned > cause.at:
         due = min(due, planned)  # somebody has asked for it: that doesn't push the next one out
     return min(due, after.parking.until) if after.parking else due
 
