@@ -207,7 +207,8 @@ class SecretsManagerVault:
         """Take a scheduled deletion back; again is fine.
 
         Raises:
-            StorageError: the secret is gone, or may still be scheduled.
+            SecretMissingError: the secret is gone for good.
+            StorageError: the secret may still be scheduled.
         """
         try:
             self.client.restore_secret(SecretId=name)
@@ -265,4 +266,5 @@ _MISSING: Final[Mapping[str, tuple[str, ...]]] = {
     "PutSecretValue": _NOT_USABLE,
     "GetSecretValue": _NOT_USABLE,
     "DescribeSecret": _NOT_THERE,
+    "RestoreSecret": _NOT_THERE,
 }

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Final, Literal
 from namely_link.domain import lifecycle
 from namely_link.domain.account import Status
 from namely_link.domain.lifecycle import LEASE
-from namely_link.domain.problems import ConflictError, Problem, Reason, StorageError
+from namely_link.domain.problems import (
+    ConflictError,
+    Problem,
+    Reason,
+    SecretMissingError,
+    StorageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -105,7 +111,7 @@ def restore(account: Account, *, cause: Cause, ports: ChangePorts) -> Account:
 
     Raises:
         Problem: conflict, when it is too late, too early (the deletion is under way) or the
-            account was never linked.
+            account was never linked; also where somebody has deleted the secret for good.
         ConflictError: the pair was linked anew.
         StorageError.
     """
@@ -117,9 +123,11 @@ def restore(account: Account, *, cause: Cause, ports: ChangePorts) -> Account:
     try:
         ports.vault.restore(account.secret_name)
         return ports.accounts.commit(lifecycle.restored(taken, cause))
-    except (ConflictError, StorageError):
+    except (ConflictError, StorageError) as error:
         with contextlib.suppress(StorageError, ConflictError):  # the lease ends it as well
             ports.accounts.commit(lifecycle.let_go(taken, wrote=True, now=cause.now))
+        if isinstance(error, SecretMissingError):
+            raise Problem(Reason.NOT_RECOVERABLE) from error
         raise
 
 

@@ -620,6 +620,8 @@ def _refused(account: Account, reason: Reason, pace: Pace, cause: Cause) -> Acco
         return replace(account, health=health, receipt=receipt)
     since = account.health.refused_since or cause.at
     confirmed = moment(since) + pace.recheck <= cause.now
+    if reason is Reason.SECRET_MISSING and account.unsettled:
+        confirmed = False  # it may be a late call of ours that the sweep takes back
     return replace(
         account,
         status=Status.ERROR if confirmed else account.status,
