@@ -42,11 +42,12 @@ def rename(
         Problem: conflict, where the account is unlinked or another attempt is at work.
         ConflictError, StorageError.
     """
-    return _changed(
+    renamed, _ = _changed(
         account,
         lambda one: lifecycle.renamed(one, label=label, metadata=metadata, cause=cause),
         accounts,
     )
+    return renamed
 
 
 def set_paused(
@@ -62,7 +63,8 @@ def set_paused(
         Problem: conflict, where the account is in another state or another attempt is at work.
         ConflictError, StorageError.
     """
-    return _changed(account, lambda one: lifecycle.paused(one, to, cause), accounts)
+    paused, _ = _changed(account, lambda one: lifecycle.paused(one, to, cause), accounts)
+    return paused
 
 
 def unlink(
@@ -85,18 +87,17 @@ def unlink(
         ConflictError, StorageError.
     """
     recovery = timedelta(days=ports.recovery_days)
-    if account.status is Status.UNLINKED:
-        return account
-    gone = _changed(
+    gone, mine = _changed(
         account,
         lambda one: lifecycle.unlinked(one, recovery=recovery, cause=cause, asked_at=asked_at),
         ports.accounts,
         done=done,
     )
+    if not mine:
+        return gone
     with contextlib.suppress(StorageError, ConflictError):  # the row stays due
-        if gone.attempt and (
-            final := ports.vault.delete(gone.secret_name, recovery_days=ports.recovery_days)
-        ):
+        final = ports.vault.delete(gone.secret_name, recovery_days=ports.recovery_days)
+        if final:
             return ports.accounts.commit(
                 lifecycle.deletion_scheduled(gone, final=final, cause=cause)
             )
@@ -137,14 +138,17 @@ def _changed(
     accounts: Accounts,
     *,
     done: Done | None = None,
-) -> Account:
-    """Commit a transition of the account, as it stands then where others write it meanwhile."""
+) -> tuple[Account, bool]:
+    """Commit a transition of the account, as it stands then where others write it meanwhile.
+
+    Returns the account, and whether it was this that has changed it: who has not holds nothing.
+    """
     for _ in range(_TRIES):
         change = transition(account)
         if change is None:
-            return account
+            return account, False
         try:
-            return accounts.commit(change, done=done)
+            return accounts.commit(change, done=done), True
         except ConflictError:
             found = accounts.read(account.id)
             if found is None:

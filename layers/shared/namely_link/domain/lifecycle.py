@@ -735,6 +735,7 @@ def renamed(
         _taken(account, None, cause.now),
         label=account.label if label is None else label,
         metadata=account.metadata if metadata is None else dict(metadata),
+        changed_at=cause.at,
     )
     return _visible(account, after, cause, (Transition.RENAMED, {}))
 
