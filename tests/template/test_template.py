@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from namely_link.domain.problems import SENTENCES, Reason
+from namely_link.domain.problems import MEANINGS, Reason
 from templates import ROOT, TEMPLATE
 
 RESOURCES = TEMPLATE["Resources"]
@@ -142,7 +142,7 @@ def test_every_metric_of_ours_that_is_watched_is_emitted() -> None:
 def test_what_the_gateway_answers_itself_has_a_known_reason() -> None:
     for response in RESOURCES["Api"]["Properties"]["GatewayResponses"].values():
         problem = json.loads(response["ResponseTemplates"]["application/json"])
-        assert SENTENCES[Reason(problem["reason"])].code == problem["code"]
+        assert MEANINGS[Reason(problem["reason"])].code == problem["code"]
 
 
 def test_a_sweep_that_stands_still_is_told() -> None:
