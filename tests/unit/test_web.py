@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from namely_link.domain.account import new_id
 from namely_link.domain.problems import Code, Problem, Reason
+from namely_link.domain.values import new_id
 from namely_link.http import fields as web
 from namely_link.http.bearers import Kind, mint
 from namely_link.http.fields import FORM, MAX_BODY, Fields
