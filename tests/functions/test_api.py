@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import boto3
 import pytest
-from namely_link.aws.registry import DynamoDbRegistry
 
 from contract import DOCUMENT
 from local.api_key import make_key
