@@ -131,7 +131,7 @@ def _settle(account: Account, ports: SweepPorts) -> str:
         return "late"
     try:
         if account.secret:
-            ports.vault.settle(account.secret)
+            ports.vault.settle(account.secret, held=lambda: not mine.over(ports.now()))
     except SecretMissingError:
         pass  # the next check says so
     _delete_strays(held, ports)
