@@ -193,6 +193,11 @@ class Account:
         return self.revision > 0
 
     @property
+    def understood(self) -> bool:
+        """Whether its status is one that this release knows; otherwise it is left untouched."""
+        return self.status in frozenset(Status)
+
+    @property
     def holds_pair(self) -> bool:
         """Whether no other account of this owner may be linked to this site."""
         return self.status is not Status.UNLINKED

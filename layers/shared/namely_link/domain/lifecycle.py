@@ -405,7 +405,7 @@ def check_linkable(account: Account) -> None:
     Raises:
         Problem: conflict.
     """
-    if account.status is Status.UNLINKED or account.status not in frozenset(Status):
+    if account.status is Status.UNLINKED or not account.understood:
         raise Problem(Reason.WRONG_STATUS)
 
 
