@@ -26,11 +26,11 @@ from moto import mock_aws
 from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.model_instances import reset_model_data
+from namely_link.aws.registry import DynamoDbRegistry
 
 from containers import Context, load
 from faults.wire import Fault, Killed, Run, Wire, no_pauses, process
 from namely_link import bootstrap
-from namely_link.aws.registry import DynamoDbRegistry
 from namely_link.domain.account import ApiKey, Subdomain, Token, moment, timestamp
 from namely_link.domain.probe import ME, PEOPLE, SITE, Answer, Failure, Questions, Reply
 from namely_link.http.access import SCOPES
@@ -333,7 +333,6 @@ def house() -> Iterator[House]:
             )
         )
         stack.enter_context(patch.object(bootstrap, "pool", OneByOne))
-        stack.enter_context(patch.object(sys, "path", [str(ROOT / "functions" / "hub"), *sys.path]))
         built = House(
             wire=wire,
             namely=namely,

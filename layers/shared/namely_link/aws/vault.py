@@ -122,14 +122,13 @@ class SecretsManagerVault:
         """
         try:
             found = self.client.describe_secret(SecretId=version.arn)
-            if not held():
-                msg = "DescribeSecret: too late"
-                raise StorageError(msg)
-            if "DeletedDate" in found:
-                # A deletion that took effect after its restoring.
-                self.client.restore_secret(SecretId=version.arn)
         except (ClientError, BotoCoreError) as error:
             raise _translated("DescribeSecret", error) from None
+        if not held():
+            msg = "DescribeSecret: too late"
+            raise StorageError(msg)
+        if "DeletedDate" in found:
+            self.restore(version.arn)  # the deletion took effect after its restoring
         stages = found.get("VersionIdsToStages", {})
         if version.version_id not in stages:
             raise SecretMissingError(version.version_id)
@@ -211,7 +210,7 @@ class SecretsManagerVault:
         """Take a scheduled deletion back; again is fine.
 
         Raises:
-            SecretMissingError: the secret is gone for good.
+            SecretMissingError: it is gone for good.
             StorageError: the secret may still be scheduled.
         """
         try:

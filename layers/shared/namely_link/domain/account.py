@@ -54,6 +54,11 @@ class Receipt:
     capabilities: dict[str, Capability]
     warnings: tuple[AccountWarning, ...]
 
+    @property
+    def unseen(self) -> bool:
+        """Whether the token is proved, but not what it sees: it is to be looked at again soon."""
+        return AccountWarning.VISIBILITY_UNKNOWN in self.warnings
+
     def warned(self, *more: AccountWarning) -> Receipt:
         """Return it with more warnings, in the order of their enumeration."""
         wanted = {*self.warnings, *more}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import string
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import StrEnum, auto
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from namely_link.domain.account import AccountWarning, Receipt
@@ -48,10 +48,10 @@ class Answer:
 class Failure(StrEnum):
     """Why there is no usable answer."""
 
-    NO_DNS = "no_dns"
-    UNREACHABLE = "unreachable"
-    TIMEOUT = "timeout"
-    UNUSABLE = "unusable"
+    NO_DNS = auto()
+    UNREACHABLE = auto()
+    TIMEOUT = auto()
+    UNUSABLE = auto()
 
 
 type Reply = Answer | Failure
@@ -102,7 +102,7 @@ class Accepted:
     @property
     def recheck_soon(self) -> bool:
         """Whether a check is due in minutes: what the token sees is not known yet."""
-        return AccountWarning.VISIBILITY_UNKNOWN in self.receipt.warnings
+        return self.receipt.unseen
 
 
 type SiteFinding = Proven | Rejected | Undetermined
@@ -137,7 +137,7 @@ def judge_site(reply: Reply, subdomain: Subdomain) -> SiteFinding:
 
 
 def barred(site: SiteFinding) -> Rejected | Undetermined | None:
-    """Return why the token must not go out; None where the site is proved, or unrefuted."""
+    """Return the verdict where the token may not go out; None where it may."""
     match site:
         case Rejected() | Undetermined(reason=Reason.UNREACHABLE):
             return site
@@ -315,8 +315,9 @@ class Replies:
 
 def judge(site: SiteFinding, replies: Replies) -> Verdict:
     """Return the verdict on a credential; the rules are those of `docs/verdicts.md`."""
-    if found := barred(site):
-        return found
+    unasked = barred(site)
+    if unasked:
+        return unasked
     if _accepts_anything(replies.control):
         return Rejected(Reason.SITE_ACCEPTS_ANY_TOKEN)
     identity = _identity(replies.me)
