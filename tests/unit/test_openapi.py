@@ -10,18 +10,12 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import contract
 from contract import DOCUMENT, METHODS, operations, resolved, validator
-from namely_link.domain.account import (
-    AccountType,
-    AccountWarning,
-    Actor,
-    Capability,
-    ConnectSession,
-    PortalSession,
-    Status,
-)
+from namely_link.domain.account import AccountType, AccountWarning, Capability, Status
 from namely_link.domain.credentials import MAX_TOKEN_LENGTH
 from namely_link.domain.probe import CAPABILITIES
 from namely_link.domain.problems import MEANINGS, Code, Problem, Reason
+from namely_link.domain.sessions import ConnectSession, PortalSession
+from namely_link.domain.values import Actor
 from namely_link.http.access import SCOPES
 from namely_link.http.bearers import Kind
 from namely_link.http.body import MAX_BODY

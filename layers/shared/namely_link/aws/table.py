@@ -213,8 +213,8 @@ def _attempt(stored: Values | None) -> Attempt | None:
 
 
 def _unsettled(found: Values) -> Unsettled | None:
-    if unsettled := _made(Unsettled, found.get("unsettled")):
-        return unsettled
+    if stored := found.get("unsettled"):
+        return _made(Unsettled, stored | {"strays": tuple(stored.get("strays", ()))})
     since = found.get("linked_at") or found["created_at"]
     return Unsettled(since, since) if found.get("unpromoted") else None
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from namely_link.domain.values import OpenEnum, moment, timestamp
+from namely_link.domain.values import OpenEnum, moment, seconds_until, timestamp
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -138,18 +137,20 @@ class Attempt:
 
     def seconds_left(self, now: datetime) -> int:
         """Return for how long its lease lasts, at least a second."""
-        return max(math.ceil((moment(self.until) - now).total_seconds()), 1)
+        return seconds_until(self.until, now)
 
 
 @dataclass(frozen=True)
 class Unsettled:
     """Calls to Secrets Manager may have taken effect unseen, or may still do so until `until`.
 
-    The sweep looks at the secret at `look_at`, and once more at `until` (RFC 3339).
+    The sweep looks at the secret at `look_at`, and once more at `until` (RFC 3339). `strays` are
+    names of secrets that attempts which came to nothing may have made beside it: it deletes them.
     """
 
     look_at: str
     until: str
+    strays: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
