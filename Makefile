@@ -5,17 +5,19 @@ VENV := .venv/.installed
 SAM := .venv-sam/.installed
 RUN := exec env PYTHONPATH=layers/shared:. .venv/bin/python -B
 
-.PHONY: help run test lint faults screenshots deploy lock api-key seal invoke clean
+.PHONY: help run test lint faults mutants screenshots deploy lock api-key seal invoke clean
 
 help:
 	@echo "make run               deploy to this machine and link accounts (PORT=... for a fixed port)"
 	@echo "make test              every test that needs no AWS"
 	@echo "make lint              ruff, mypy, cfn-lint"
 	@echo "make faults            every fault at every call (ONLY=... for a part, BREAK=list)"
+	@echo "make mutants           breaks the judgement of Namely's answers in every place; all must be noticed"
 	@echo "make deploy            deploy to AWS with your own credentials; asks for the parameters"
 	@echo "make api-key NAME=...  mint an API key (SCOPES=... DAYS=..., REVOKE=... takes one back)"
-	@echo "make seal OWNER=... SUBDOMAIN=...   seal a token from standard input for an event"
-	@echo "make invoke FUNCTION=hub EVENT=events/hub/health.json   give an event to a function"
+	@echo "make seal OWNER=... SUBDOMAIN=... REQUEST_ID=...   seal a token from standard input for an"
+	@echo "                       event, for an hour (MINUTES=... for another time)"
+	@echo "make invoke FUNCTION=link EVENT=events/link/health.json   give an event to a function"
 	@echo "                       (these: LOCAL=1 for what make run runs, STACK=... on AWS)"
 	@echo "make screenshots       pictures of every state of the pages, into docs/screenshots"
 	@echo "make lock              pin the requirements anew"
@@ -50,6 +52,9 @@ lint: $(VENV) $(SAM)
 faults: $(VENV)
 	@PYTHONPATH=layers/shared:.:tests .venv/bin/python -m faults --only "$(ONLY)" --break "$(BREAK)"
 
+mutants: $(VENV)
+	@PYTHONPATH=layers/shared:.:tests .venv/bin/python -m mutants --only "$(ONLY)"
+
 screenshots: $(VENV) $(SAM)
 	$(RUN) tests/browser/screenshots.py
 
@@ -64,7 +69,8 @@ api-key: $(VENV)
 		$(if $(SCOPES),--scopes $(SCOPES)) $(if $(DAYS),--days $(DAYS)) $(WHERE)
 
 seal: $(VENV)
-	@$(RUN) -m local.seal --owner "$(OWNER)" --subdomain "$(SUBDOMAIN)" $(WHERE)
+	@$(RUN) -m local.seal --owner "$(OWNER)" --subdomain "$(SUBDOMAIN)" \
+		--request-id "$(REQUEST_ID)" $(if $(MINUTES),--minutes $(MINUTES)) $(WHERE)
 
 invoke: $(VENV)
 	@$(RUN) -m local.invoke $(FUNCTION) $(EVENT) $(WHERE)

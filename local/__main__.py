@@ -11,9 +11,9 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from local.api_key import STATE
 from local.processes import LocalError
 from local.stack import REGION, STACK, Stack, running
+from local.state import STATE
 
 
 def main() -> int:

@@ -3,37 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import TYPE_CHECKING
 
 from local.processes import LocalError
-from namely_link.aws.registry import DynamoDbRegistry
-from namely_link.domain.account import ApiKey, timestamp
+from local.target import session, target
+from namely_link.aws.sessions import SessionTable
+from namely_link.aws.table import Table
 from namely_link.domain.problems import StorageError
+from namely_link.domain.sessions import ApiKey
+from namely_link.domain.values import timestamp
 from namely_link.http.access import SCOPES
 from namely_link.http.bearers import Kind, mint, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-STATE = Path(__file__).parent.parent / ".local"
-
-
-def session(environ: Mapping[str, str]) -> boto3.Session:
-    """Return a session with the keys of `environ`, or else with those that boto3 finds itself."""
-    return boto3.Session(
-        aws_access_key_id=environ.get("AWS_ACCESS_KEY_ID"),
-        aws_secret_access_key=environ.get("AWS_SECRET_ACCESS_KEY"),
-        aws_session_token=environ.get("AWS_SESSION_TOKEN"),
-        region_name=environ.get("AWS_DEFAULT_REGION"),
-    )
 
 
 def make_key(
@@ -57,53 +42,13 @@ def make_key(
         created_at=timestamp(now),
         expires_at=timestamp(now + timedelta(days=days)) if days else "",
     )
-    _registry(table, environ).create_key(key)
+    _keys(table, environ).create_key(key)
     return bearer.value
 
 
-def _registry(table: str, environ: Mapping[str, str]) -> DynamoDbRegistry:
+def _keys(table: str, environ: Mapping[str, str]) -> SessionTable:
     client = session(environ).client("dynamodb", endpoint_url=environ.get("AWS_ENDPOINT_URL"))
-    return DynamoDbRegistry(client=client, table=table)
-
-
-def read_run() -> dict[str, Any]:
-    """Return what `make run` has written.
-
-    Raises:
-        LocalError: nothing runs here.
-    """
-    path = Path(os.environ.get("LOCAL_STATE", STATE)) / "run.json"
-    if not path.exists():
-        msg = "Nothing runs here: start `make run` first."
-        raise LocalError(msg)
-    run: dict[str, Any] = json.loads(path.read_text())
-    return run
-
-
-def target(stack: str, *, local: bool) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the environment that reaches a stack, and the stack's outputs.
-
-    Raises:
-        LocalError: nothing runs here, or AWS refuses.
-    """
-    environ: dict[str, str] = dict(os.environ)
-    if local:
-        run = read_run()
-        environ |= {
-            "AWS_ENDPOINT_URL": run["aws_endpoint"],
-            "AWS_DEFAULT_REGION": run["region"],
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-        }
-    try:
-        client = session(environ).client(
-            "cloudformation", endpoint_url=environ.get("AWS_ENDPOINT_URL")
-        )
-        outputs = client.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
-    except (BotoCoreError, ClientError) as error:
-        msg = f"The stack {stack} can't be read: {error}"
-        raise LocalError(msg) from error
-    return environ, {one["OutputKey"]: one["OutputValue"] for one in outputs}
+    return SessionTable(table=Table(client=client, name=table))
 
 
 def main() -> int:
@@ -130,7 +75,7 @@ def main() -> int:
             print(bearer)
             return 0
         known = parse(asked.revoke)
-        if known is None or not _registry(table, environ).revoke_key(known.id):
+        if known is None or not _keys(table, environ).revoke_key(known.id):
             print("There is no such key.", file=sys.stderr)
             return 1
         print("The key is refused from now on.")

@@ -1,4 +1,4 @@
-"""`make invoke FUNCTION=hub EVENT=events/hub/health.json`: gives an event to a function."""
+"""`make invoke FUNCTION=link EVENT=events/link/health.json`: gives an event to a function."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ import os
 import string
 import sys
 from pathlib import Path
+from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.api_key import read_run, session, target
 from local.processes import LocalError
+from local.state import read_run
+from local.target import session, target
+
+FUNCTIONS: Final = ("link", "pages", "api", "intake", "check", "sweep", "publish")
 
 
 def main() -> int:
     """Invoke a function of a stack on AWS, or (`--local`) of what `make run` runs."""
     parser = argparse.ArgumentParser(prog="make invoke", description=__doc__)
-    parser.add_argument("function", choices=("hub", "api", "check", "sweep", "publish", "intake"))
+    parser.add_argument("function", choices=FUNCTIONS)
     parser.add_argument("event", type=Path, help="a file of events/")
     parser.add_argument("--stack", default="namely-link", help="default: %(default)s")
     parser.add_argument("--local", action="store_true", help="the stack of `make run`")

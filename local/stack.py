@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3
 
-from local.api_key import STATE, make_key, session
+from local.api_key import make_key
 from local.processes import LocalError, child, free_port, wait_for
+from local.state import STATE
+from local.target import session
 from simulator import Simulator
 
 if TYPE_CHECKING:

@@ -7,29 +7,36 @@ from dataclasses import asdict
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.logging import correlation_paths
 
 from namely_link import bootstrap
-from namely_link.aws.registry import DynamoDbRegistry, Wanted
-from namely_link.commands.change import Manager
-from namely_link.domain.account import ConnectSession, PortalSession, Status, timestamp
+from namely_link.aws.accounts import Wanted
+from namely_link.commands import change
+from namely_link.domain.account import Status
 from namely_link.domain.credentials import parse_subdomain
+from namely_link.domain.lifecycle import Cause
 from namely_link.domain.problems import ConflictError, Problem, Reason, StorageError
-from namely_link.http import documents as views
-from namely_link.http import fields as web
+from namely_link.domain.sessions import ConnectSession, PortalSession
+from namely_link.domain.values import timestamp
+from namely_link.http import documents, problem_details
 from namely_link.http.access import authorised, open_portal
-from namely_link.http.bearers import Kind, mint
+from namely_link.http.bearers import Kind, authorization, mint
+from namely_link.http.body import cursor_in, cursor_out, read_body, refuse_repeated
+from namely_link.http.fields import Fields, is_account_id, is_session_id
 from namely_link.settings import ApiSettings
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from namely_link.aws.accounts import AccountTable
     from namely_link.aws.queue import CheckQueue
-    from namely_link.aws.vault import SecretsManagerVault
+    from namely_link.aws.sessions import SessionTable
+    from namely_link.aws.table import Table
+    from namely_link.commands.ports import ChangePorts
     from namely_link.domain.account import Account
     from namely_link.http.access import Caller, Scope
 
@@ -40,15 +47,27 @@ _NO_STORE = {"Cache-Control": "no-store"}
 
 
 @cache
-def registry() -> DynamoDbRegistry:
-    """Return the registry, made at the first request."""
-    return bootstrap.registry(settings)
+def table() -> Table:
+    """Return the table, made at the first request."""
+    return bootstrap.table(settings)
 
 
 @cache
-def vault() -> SecretsManagerVault:
-    """Return the vault, made at the first unlinking."""
-    return bootstrap.vault(settings)
+def accounts() -> AccountTable:
+    """Return where accounts are kept."""
+    return bootstrap.accounts(table())
+
+
+@cache
+def sessions() -> SessionTable:
+    """Return where sessions and keys are kept."""
+    return bootstrap.sessions(table())
+
+
+@cache
+def ports() -> ChangePorts:
+    """Return what a change of an account touches, made at the first one."""
+    return bootstrap.change_ports(settings, table())
 
 
 @cache
@@ -81,7 +100,6 @@ def post_session() -> Response[str]:
         created_at=timestamp(now),
         expires_at=timestamp(now + timedelta(seconds=lifetime)),
         account_id=fields.text("account_id", most=40),
-        other_site=fields.flag("other_site"),
         subdomain=parse_subdomain(subdomain).label if subdomain else "",
         label=fields.text("label", most=100),
         metadata=fields.metadata() or {},
@@ -92,28 +110,23 @@ def post_session() -> Response[str]:
         created_by=caller.actor.name,
     )
     fields.done()
-    if session.other_site:
-        if not session.account_id:
-            detail = "other_site is for an account that is linked again: account_id is missing."
-            raise Problem(Reason.INVALID_REQUEST, detail=detail, field="other_site")
-        _caller("manage")
     if session.account_id:
         account = _find(session.account_id, session.owner.id)
         if account.status is Status.UNLINKED:
             raise Problem(Reason.NOT_FOUND)
-    registry().create_session(session)
+    sessions().create_session(session)
     shown = {"token": bearer.value, "url": f"{_base_url()}/hub#{bearer.value}"}
-    return _json(201, views.connect_session(session) | shown)
+    return _json(201, documents.connect_session(session) | shown)
 
 
 @app.get("/v1/connect-sessions/<session_id>")
 def get_session(session_id: str) -> Response[str]:
-    return _json(200, views.connect_session(_session(session_id)))
+    return _json(200, documents.connect_session(_session(session_id)))
 
 
 @app.delete("/v1/connect-sessions/<session_id>")
 def delete_session(session_id: str) -> Response[str]:
-    registry().revoke_session(_session(session_id).id)
+    sessions().revoke_session(_session(session_id).id)
     return get_session(session_id)
 
 
@@ -138,23 +151,23 @@ def post_portal() -> Response[str]:
         created_by=caller.actor.name,
     )
     fields.done()
-    registry().create_portal(portal)
+    sessions().create_portal(portal)
     shown = {"token": bearer.value, "url": f"{_base_url()}/accounts#{bearer.value}"}
-    return _json(201, views.portal_session(portal) | shown)
+    return _json(201, documents.portal_session(portal) | shown)
 
 
 @app.get("/v1/portal-sessions/current")
 def get_current_portal() -> Response[str]:
-    bearer = web.bearer(app.current_event.headers)
-    portal = open_portal(registry(), bearer, now=bootstrap.now())
-    return _json(200, views.portal_session(portal))
+    bearer = authorization(app.current_event.headers)
+    portal = open_portal(sessions(), bearer, now=bootstrap.now())
+    return _json(200, documents.portal_session(portal))
 
 
 @app.get("/v1/accounts")
 def get_accounts() -> Response[str]:
     caller = _caller("read")
-    web.refuse_repeated(app.current_event.multi_value_query_string_parameters)
-    query = web.Fields(app.current_event.query_string_parameters or {})
+    refuse_repeated(app.current_event.multi_value_query_string_parameters)
+    query = Fields(app.current_event.query_string_parameters or {})
     subdomain = query.typed("subdomain")
     # An owner that is there and empty is a mistake, which must not list the accounts of all.
     owner_id = query.owner_id(required="owner_id" in query)
@@ -162,68 +175,76 @@ def get_accounts() -> Response[str]:
         raise Problem(Reason.FORBIDDEN)
     wanted = Wanted(
         limit=query.number("limit", least=1, most=100, default=50, written=True),
-        cursor=web.cursor_in(query.text("cursor")),
+        cursor=cursor_in(query.text("cursor")),
         owner_id=caller.owner_id or owner_id,
         status=query.choice("status", *Status, default=""),
         subdomain=parse_subdomain(subdomain).label if subdomain else "",
     )
     query.done()
-    accounts, cursor = registry().accounts(wanted)
-    shown = [views.account(one) for one in accounts]
-    return _json(200, {"accounts": shown, "cursor": web.cursor_out(cursor)})
+    found, cursor = accounts().accounts(wanted)
+    shown = [documents.account(one) for one in found]
+    return _json(200, {"accounts": shown, "cursor": cursor_out(cursor)})
 
 
 @app.get("/v1/accounts/<account_id>")
 def get_account(account_id: str) -> Response[str]:
-    return _json(200, views.account(_find(account_id, _caller("read").owner_id)))
+    return _json(200, documents.account(_find(account_id, _caller("read").owner_id)))
 
 
 @app.patch("/v1/accounts/<account_id>")
 def patch_account(account_id: str) -> Response[str]:
-    manager, account = _managed(account_id)
+    account, cause = _managed(account_id)
     fields = _fields()
     label = fields.text("label", most=100) if "label" in fields else None
     metadata = fields.metadata()
     fields.done()
-    return _json(200, views.account(manager.rename(account, label=label, metadata=metadata)))
+    renamed = change.rename(
+        account, label=label, metadata=metadata, cause=cause, accounts=accounts()
+    )
+    return _json(200, documents.account(renamed))
 
 
 @app.delete("/v1/accounts/<account_id>")
 def delete_account(account_id: str) -> Response[str]:
-    manager, account = _managed(account_id)
-    return _json(200, views.account(manager.unlink(account)))
+    account, cause = _managed(account_id)
+    return _json(200, documents.account(change.unlink(account, cause=cause, ports=ports())))
 
 
 @app.post("/v1/accounts/<account_id>/suspend")
 def suspend_account(account_id: str) -> Response[str]:
-    manager, account = _managed(account_id)
-    return _json(200, views.account(manager.set_paused(account, Status.SUSPENDED)))
+    return _set_paused(account_id, Status.SUSPENDED)
 
 
 @app.post("/v1/accounts/<account_id>/resume")
 def resume_account(account_id: str) -> Response[str]:
-    manager, account = _managed(account_id)
-    return _json(200, views.account(manager.set_paused(account, Status.ACTIVE)))
+    return _set_paused(account_id, Status.ACTIVE)
+
+
+def _set_paused(account_id: str, to: Literal[Status.SUSPENDED, Status.ACTIVE]) -> Response[str]:
+    account, cause = _managed(account_id)
+    changed = change.set_paused(account, to, cause=cause, accounts=accounts())
+    return _json(200, documents.account(changed))
 
 
 @app.post("/v1/accounts/<account_id>/restore")
 def restore_account(account_id: str) -> Response[str]:
-    manager, account = _managed(account_id)
-    return _json(200, views.account(manager.restore(account)))
+    account, cause = _managed(account_id)
+    return _json(200, documents.account(change.restore(account, cause=cause, ports=ports())))
 
 
 @app.post("/v1/accounts/<account_id>/check")
 def check_account(account_id: str) -> Response[str]:
     caller = _caller("manage")
     account = _find(account_id, caller.owner_id)
-    checks().put(account.id, asked_by=caller.actor.name)
-    return _json(202, views.account(account))
+    request_id = app.current_event.request_context.request_id
+    checks().put(account.id, actor=caller.actor, request_id=request_id)
+    return _json(202, documents.account(account))
 
 
 @app.get("/v1/accounts/<account_id>/ledger")
 def get_ledger(account_id: str) -> Response[str]:
     account = _find(account_id, _caller("read").owner_id)
-    return _json(200, {"entries": [asdict(one) for one in registry().ledger(account.id)]})
+    return _json(200, {"entries": [asdict(one) for one in accounts().ledger(account.id)]})
 
 
 @app.get("/v1/openapi.json")
@@ -235,41 +256,35 @@ def get_openapi() -> Response[str]:
 
 
 def _caller(scope: Scope) -> Caller:
-    bearer = web.bearer(app.current_event.headers)
-    return authorised(registry(), bearer, scope=scope, now=bootstrap.now())
+    bearer = authorization(app.current_event.headers)
+    return authorised(sessions(), bearer, scope=scope, now=bootstrap.now())
 
 
-def _fields() -> web.Fields:
+def _fields() -> Fields:
     event = app.current_event
-    return web.Fields(
-        web.read_body(event.body, event.headers, encoded=bool(event.is_base64_encoded), forms=False)
+    return Fields(
+        read_body(event.body, event.headers, encoded=bool(event.is_base64_encoded), forms=False)
     )
 
 
 def _find(account_id: str, owner_id: str) -> Account:
     """Return an account; one of another owner is not there for who sees one owner only."""
-    found = registry().account(account_id) if web.is_account_id(account_id) else None
+    found = accounts().read(account_id) if is_account_id(account_id) else None
     if found is None or (owner_id and found.owner.id != owner_id):
         raise Problem(Reason.NOT_FOUND)
     return found
 
 
-def _managed(account_id: str) -> tuple[Manager, Account]:
+def _managed(account_id: str) -> tuple[Account, Cause]:
     caller = _caller("manage")
-    manager = Manager(
-        registry=registry(),
-        vault=vault(),
-        now=bootstrap.now,
-        recovery_days=settings.recovery_days,
-        actor=caller.actor,
-        request_id=app.current_event.request_context.request_id,
-    )
-    return manager, _find(account_id, caller.owner_id)
+    request_id = app.current_event.request_context.request_id
+    cause = Cause(actor=caller.actor, request_id=request_id, now=bootstrap.now())
+    return _find(account_id, caller.owner_id), cause
 
 
 def _session(session_id: str) -> ConnectSession:
     caller = _caller("sessions")
-    found = registry().session(session_id) if web.is_session_id(session_id) else None
+    found = sessions().session(session_id) if is_session_id(session_id) else None
     if found is None or (caller.owner_id and found.owner.id != caller.owner_id):
         raise Problem(Reason.NOT_FOUND)
     return found
@@ -291,7 +306,7 @@ def _json(status: int, document: dict[str, Any]) -> Response[str]:
 
 def _problem(problem: Problem) -> Response[str]:
     instance = app.current_event.request_context.request_id
-    status, headers, body = web.rendered(problem, instance=instance)
+    status, headers, body = problem_details.rendered(problem, instance=instance)
     logger.info("refused", code=problem.code, reason=problem.reason)
     return Response(status, headers=headers, body=body)
 
@@ -315,7 +330,7 @@ app.exception_handler(StorageError)(on_storage_error)
 
 
 def on_error(error: Exception) -> Response[str]:
-    logger.error("unexpected", error=type(error).__name__, where=web.where(error))
+    logger.error("unexpected", error=type(error).__name__, where=problem_details.where(error))
     return _problem(Problem(Reason.INTERNAL_ERROR))
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import boto3
 import pytest
-
 from namely_link.aws.registry import SHARDS, DynamoDbRegistry, published
+
 from namely_link.aws.vault import SecretsManagerVault
 from namely_link.commands.link import ByOwner, BySession, LinkCommand, LinkedAccount, Tried, link
 from namely_link.commands.ports import Ports
@@ -42,11 +42,6 @@ OPEN = ConnectSession(
     created_at=timestamp(NOW),
     expires_at=timestamp(NOW + timedelta(minutes=30)),
 )
-
-
-def together(*calls):
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return [future.result() for future in [pool.submit(call) for call in calls]]
 
 
 @pytest.fixture(scope="module")
@@ -106,13 +101,17 @@ class World:
 def world(simulator: Simulator, table):
     secrets = boto3.client("secretsmanager", region_name="eu-central-1")
     host, _, port = simulator.address.partition(":")
-    with NamelyApi(connect_to=(host, int(port)), ca_bundle=simulator.ca_pem) as api:
+    with (
+        NamelyApi(connect_to=(host, int(port)), ca_bundle=simulator.ca_pem) as api,
+        ThreadPoolExecutor(max_workers=6) as pool,
+    ):
         yield World(
             simulator,
             table,
             secrets,
             Ports(
-                questions=Questions(namely=api, together=together, negative_control=True),
+                questions=Questions(namely=api, negative_control=True),
+                pool=pool,
                 vault=SecretsManagerVault(
                     client=secrets, prefix="stack/namely/", key_arn="alias/aws/test"
                 ),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from namely_link.aws.registry import SHARDS, DynamoDbRegistry
+
 from namely_link.aws.vault import SecretsManagerVault
 from namely_link.commands.change import Manager
 from namely_link.commands.check import Checker
@@ -21,6 +22,7 @@ from namely_link.domain.account import (
 )
 from namely_link.domain.credentials import parse_credential
 from namely_link.domain.probe import ME, PEOPLE, SITE, Answer, Questions, Reply
+from one_by_one import OneByOne
 
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 OWNER = Owner("o1", "Owner One")
@@ -82,7 +84,6 @@ class World:
     def questions(self) -> Questions:
         return Questions(
             namely=self.namely,
-            together=lambda *calls: [call() for call in calls],
             negative_control=True,
         )
 
@@ -92,6 +93,7 @@ class World:
     def ports(self) -> Ports:
         return Ports(
             questions=self.questions,
+            pool=OneByOne(),
             vault=self.vault,
             registry=self.registry,
             now=lambda: self.now,
@@ -119,6 +121,7 @@ class World:
     def check(self, account: Account) -> Account:
         checker = Checker(
             questions=self.questions,
+            pool=OneByOne(),
             vault=self.vault,
             registry=self.registry,
             now=lambda: self.now,

@@ -26,19 +26,20 @@ from moto import mock_aws
 from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.model_instances import reset_model_data
+from namely_link.aws.registry import DynamoDbRegistry
 
 from containers import Context, load
 from faults.wire import Fault, Killed, Run, Wire, no_pauses, process
 from namely_link import bootstrap
-from namely_link.aws.registry import DynamoDbRegistry
 from namely_link.domain.account import ApiKey, Subdomain, Token, moment, timestamp
 from namely_link.domain.probe import ME, PEOPLE, SITE, Answer, Failure, Questions, Reply
 from namely_link.http.access import SCOPES
 from namely_link.http.bearers import Kind, mint
+from one_by_one import OneByOne
 from templates import ROOT, create_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from types import ModuleType
 
 REGION: Final = "eu-central-1"
@@ -289,20 +290,6 @@ class House:
         self.logs.truncate()
 
 
-def together(*calls: Callable[[], object]) -> list[object]:
-    """Run one after the other what production runs at once: all of them, whatever one raises."""
-    results: list[object] = []
-    errors: list[Exception] = []
-    for call in calls:
-        try:
-            results.append(call())
-        except Exception as error:  # noqa: BLE001 - raised below
-            errors.append(error)
-    if errors:
-        raise errors[0]
-    return results
-
-
 @contextmanager
 def house() -> Iterator[House]:
     """Build a stack."""
@@ -342,12 +329,10 @@ def house() -> Iterator[House]:
             patch.object(
                 bootstrap,
                 "questions",
-                lambda _settings: Questions(
-                    namely=namely, together=together, negative_control=True
-                ),
+                lambda _settings: Questions(namely=namely, negative_control=True),
             )
         )
-        stack.enter_context(patch.object(sys, "path", [str(ROOT / "functions" / "hub"), *sys.path]))
+        stack.enter_context(patch.object(bootstrap, "pool", OneByOne))
         built = House(
             wire=wire,
             namely=namely,

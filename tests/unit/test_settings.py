@@ -6,8 +6,8 @@ import pytest
 
 from namely_link.settings import (
     ApiSettings,
-    HubSettings,
     IntakeSettings,
+    LinkSettings,
     PageSettings,
     ProbeSettings,
     PublishSettings,
@@ -28,14 +28,14 @@ COMMON = {
 
 
 def test_the_defaults_are_for_production() -> None:
-    settings = HubSettings.read(COMMON)
+    settings = LinkSettings.read(COMMON)
     assert (settings.deadline_seconds, settings.negative_control) == (10, True)
     assert (settings.connect_to, settings.ca_bundle) == (None, None)
     assert settings.allowed_origins == ()
 
 
 def test_a_simulator_can_stand_in_for_namely() -> None:
-    settings = HubSettings.read(
+    settings = LinkSettings.read(
         COMMON
         | {
             "STAGE": "local",
@@ -53,7 +53,7 @@ def test_a_simulator_can_stand_in_for_namely() -> None:
 @pytest.mark.parametrize("name", ["NAMELY_CONNECT_TO", "NAMELY_CA_BUNDLE"])
 def test_a_production_stage_refuses_a_simulator(name: str) -> None:
     with pytest.raises(SettingsError, match="production"):
-        HubSettings.read(COMMON | {name: "127.0.0.1:4443"})
+        LinkSettings.read(COMMON | {name: "127.0.0.1:4443"})
 
 
 @pytest.mark.parametrize("name", COMMON)
@@ -66,8 +66,8 @@ def test_a_missing_setting_is_named(name: str) -> None:
 
 def test_each_function_has_what_it_needs() -> None:
     assert ProbeSettings.read(COMMON).recheck_seconds == 300
-    assert HubSettings.read(COMMON).park_hours == 24
-    assert HubSettings.read(COMMON).owner_attempts == 60
+    assert LinkSettings.read(COMMON).park_hours == 24
+    assert LinkSettings.read(COMMON).owner_attempts == 60
     assert SweepSettings.read(COMMON).check_queue == "https://queue.example"
     assert SweepSettings.read(COMMON).recovery_days == 30
     assert IntakeSettings.read(COMMON).key_arn == "arn"

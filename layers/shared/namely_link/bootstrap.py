@@ -4,33 +4,37 @@ from __future__ import annotations
 
 import random
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
 
+from namely_link.aws.accounts import AccountTable
 from namely_link.aws.bus import EventBridgeBus
-from namely_link.aws.queue import CheckQueue
-from namely_link.aws.registry import SHARDS, DynamoDbRegistry
+from namely_link.aws.outbox import OutboxTable
+from namely_link.aws.queue import CheckQueue, DeadLetters
 from namely_link.aws.seal import KmsSeal
+from namely_link.aws.sessions import SessionTable
+from namely_link.aws.table import SHARDS, Table
 from namely_link.aws.vault import SecretsManagerVault
-from namely_link.commands.change import Manager
-from namely_link.commands.check import Checker
-from namely_link.commands.ports import Ports
-from namely_link.commands.requests import Intake
-from namely_link.commands.sweep import Sweeper
+from namely_link.commands.ports import (
+    ChangePorts,
+    CheckPorts,
+    LinkPorts,
+    RequestPorts,
+    SweepPorts,
+)
+from namely_link.domain.lifecycle import Pace
 from namely_link.domain.probe import Questions
 from namely_link.namely.api import NamelyApi
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from namely_link.domain.account import Actor
     from namely_link.settings import (
-        HubSettings,
+        ApiSettings,
         IntakeSettings,
+        LinkSettings,
         ProbeSettings,
         Settings,
         SweepSettings,
@@ -41,7 +45,7 @@ _AWS = Config(
     read_timeout=5,
     retries={"mode": "standard", "total_max_attempts": 3},
 )
-"""Seconds; together shorter than a function may run."""
+"""Seconds: a call takes (2 + 5) * 3 and pauses of 3 at most, see `lifecycle.WORST_CALL`."""
 
 
 def now() -> datetime:
@@ -49,19 +53,24 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def at_once(*calls: Callable[[], object]) -> list[Any]:
-    """Run the calls at the same time and return their results in order.
-
-    All have ended when it returns or raises the first exception in order. The first runs here.
-    """
-    with ThreadPoolExecutor(max_workers=max(len(calls) - 1, 1)) as threads:
-        others = [threads.submit(call) for call in calls[1:]]
-        return [calls[0](), *(other.result() for other in others)]
+def executor() -> Executor:
+    """Return what runs the questions of one probe at the same time."""
+    return ThreadPoolExecutor(max_workers=5)
 
 
-def registry(settings: Settings) -> DynamoDbRegistry:
-    """Return the registry over the stack's table."""
-    return DynamoDbRegistry(client=boto3.client("dynamodb", config=_AWS), table=settings.table)
+def table(settings: Settings) -> Table:
+    """Return the stack's table."""
+    return Table(client=boto3.client("dynamodb", config=_AWS), name=settings.table)
+
+
+def accounts(rows: Table) -> AccountTable:
+    """Return where accounts are kept."""
+    return AccountTable(table=rows)
+
+
+def sessions(rows: Table) -> SessionTable:
+    """Return where sessions and keys are kept."""
+    return SessionTable(table=rows)
 
 
 def vault(settings: Settings, *, key_arn: str = "") -> SecretsManagerVault:
@@ -73,15 +82,17 @@ def vault(settings: Settings, *, key_arn: str = "") -> SecretsManagerVault:
 def questions(settings: ProbeSettings) -> Questions:
     """Return what puts the questions of a probe, over one pool of connections."""
     namely = NamelyApi(connect_to=settings.connect_to, ca_bundle=settings.ca_bundle)
-    return Questions(namely=namely, together=at_once, negative_control=settings.negative_control)
+    return Questions(namely=namely, negative_control=settings.negative_control)
 
 
-def ports(settings: HubSettings, rows: DynamoDbRegistry) -> Ports:
+def link_ports(settings: LinkSettings, rows: Table) -> LinkPorts:
     """Return everything that the link command touches."""
-    return Ports(
+    return LinkPorts(
         questions=questions(settings),
+        executor=executor,
         vault=vault(settings, key_arn=settings.key_arn),
-        registry=rows,
+        accounts=accounts(rows),
+        sessions=sessions(rows),
         now=now,
         monotonic=time.monotonic,
         deadline_seconds=settings.deadline_seconds,
@@ -91,29 +102,34 @@ def ports(settings: HubSettings, rows: DynamoDbRegistry) -> Ports:
     )
 
 
-def checks(url: str) -> CheckQueue:
-    """Return where checks wait."""
-    return CheckQueue(client=boto3.client("sqs", config=_AWS), url=url)
-
-
-def checker(settings: ProbeSettings) -> Checker:
-    """Return what makes checks."""
-    return Checker(
+def check_ports(settings: ProbeSettings) -> CheckPorts:
+    """Return everything that a check touches."""
+    return CheckPorts(
         questions=questions(settings),
+        executor=executor,
         vault=vault(settings),
-        registry=registry(settings),
+        accounts=accounts(table(settings)),
         now=now,
         monotonic=time.monotonic,
         deadline_seconds=settings.deadline_seconds,
-        jitter=lambda: random.uniform(0.9, 1.1),  # noqa: S311 - spreads load, keeps no secret
-        recheck=timedelta(seconds=settings.recheck_seconds),
+        pace=Pace(
+            recheck=timedelta(seconds=settings.recheck_seconds),
+            jitter=lambda: random.uniform(0.9, 1.1),  # noqa: S311 - spreads load, keeps no secret
+        ),
     )
 
 
-def sweeper(settings: SweepSettings) -> Sweeper:
-    """Return what finds and finishes what is due."""
-    return Sweeper(
-        registry=registry(settings),
+def change_ports(settings: ApiSettings | IntakeSettings, rows: Table) -> ChangePorts:
+    """Return everything that a change of an account touches."""
+    return ChangePorts(
+        accounts=accounts(rows), vault=vault(settings), recovery_days=settings.recovery_days
+    )
+
+
+def sweep_ports(settings: SweepSettings) -> SweepPorts:
+    """Return everything that the sweep and the daily reconciling touch."""
+    return SweepPorts(
+        accounts=accounts(table(settings)),
         vault=vault(settings),
         checks=checks(settings.check_queue),
         now=now,
@@ -122,30 +138,29 @@ def sweeper(settings: SweepSettings) -> Sweeper:
     )
 
 
+def request_ports(settings: IntakeSettings) -> RequestPorts:
+    """Return everything that requests from the event bus touch."""
+    rows = table(settings)
+    return RequestPorts(
+        link=link_ports(settings, rows),
+        change=change_ports(settings, rows),
+        outbox=OutboxTable(table=rows),
+        seal=KmsSeal(client=boto3.client("kms", config=_AWS), key_arn=settings.key_arn),
+        checks=checks(settings.check_queue),
+        now=now,
+    )
+
+
+def checks(url: str) -> CheckQueue:
+    """Return where checks wait."""
+    return CheckQueue(client=boto3.client("sqs", config=_AWS), url=url)
+
+
+def dead_letters(url: str) -> DeadLetters:
+    """Return where what can't be done is kept."""
+    return DeadLetters(client=boto3.client("sqs", config=_AWS), url=url)
+
+
 def bus(name: str) -> EventBridgeBus:
     """Return the stack's bus."""
     return EventBridgeBus(client=boto3.client("events", config=_AWS), name=name)
-
-
-def intake(settings: IntakeSettings) -> Intake:
-    """Return what handles requests from the event bus."""
-    rows = registry(settings)
-    secrets = vault(settings)
-
-    def manager(actor: Actor, request_id: str) -> Manager:
-        return Manager(
-            registry=rows,
-            vault=secrets,
-            now=now,
-            recovery_days=settings.recovery_days,
-            actor=actor,
-            request_id=request_id,
-        )
-
-    return Intake(
-        ports=ports(settings, rows),
-        registry=rows,
-        seal=KmsSeal(client=boto3.client("kms", config=_AWS), key_arn=settings.key_arn),
-        checks=checks(settings.check_queue),
-        manager=manager,
-    )

@@ -56,15 +56,15 @@ class ProbeSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class HubSettings(ProbeSettings):
-    """What `hub` needs beyond: where secrets go, and how often an owner may try in an hour."""
+class LinkSettings(ProbeSettings):
+    """What `link` needs beyond: where secrets go, and how often an owner may try in an hour."""
 
     key_arn: str
     park_hours: int
     owner_attempts: int
 
     @classmethod
-    def read(cls, environ: Mapping[str, str] = os.environ) -> HubSettings:
+    def read(cls, environ: Mapping[str, str] = os.environ) -> LinkSettings:
         """Read them.
 
         Raises:
@@ -100,7 +100,7 @@ class PageSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class IntakeSettings(HubSettings):
+class IntakeSettings(LinkSettings):
     """What `intake` needs beyond: where checks go, and how long deleted secrets stay."""
 
     check_queue: str
@@ -114,7 +114,7 @@ class IntakeSettings(HubSettings):
             SettingsError: one is missing, or a production stage is led to a simulator.
         """
         return cls(
-            **vars(HubSettings.read(environ)),
+            **vars(LinkSettings.read(environ)),
             check_queue=_required(environ, "CHECK_QUEUE_URL"),
             recovery_days=int(environ.get("RECOVERY_WINDOW_DAYS", "30")),
         )
@@ -168,18 +168,22 @@ class ApiSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class PublishSettings:
-    """What `publish` needs: the stack's bus."""
+    """What `publish` needs: the stack's bus, and where to keep what can't be read."""
 
     bus: str
+    dead_letters: str
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> PublishSettings:
-        """Read it.
+        """Read them.
 
         Raises:
-            SettingsError: it is missing.
+            SettingsError: one is missing.
         """
-        return cls(bus=_required(environ, "EVENT_BUS"))
+        return cls(
+            bus=_required(environ, "EVENT_BUS"),
+            dead_letters=_required(environ, "DEAD_LETTERS_URL"),
+        )
 
 
 def _required(environ: Mapping[str, str], name: str) -> str:

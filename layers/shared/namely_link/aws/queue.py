@@ -1,17 +1,29 @@
-"""SQS: the only module that knows it. Checks wait there to be made."""
+"""SQS: the only module that knows it. Checks wait there to be made, and dead letters to be read."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from namely_link.domain.problems import StorageError
+from namely_link.domain.problems import StorageError, UnreadableError
+from namely_link.domain.values import Actor, ActorKind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_boto3_sqs import SQSClient
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A check that somebody has asked for, in a request where it was one."""
+
+    account_id: str
+    actor: Actor
+    request_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,15 +33,56 @@ class CheckQueue:
     client: SQSClient
     url: str
 
-    def put(self, account_id: str, *, asked_by: str = "") -> None:
-        """Ask for a check; `asked_by` is the name for the ledger, empty for the sweep.
+    def put(self, account_id: str, *, actor: Actor, request_id: str = "") -> None:
+        """Ask for a check.
 
         Raises:
             StorageError: it may have been asked for.
         """
-        body = json.dumps({"account_id": account_id, "asked_by": asked_by})
-        try:
-            self.client.send_message(QueueUrl=self.url, MessageBody=body)
-        except (ClientError, BotoCoreError) as error:
-            msg = f"SendMessage: {type(error).__name__}"
-            raise StorageError(msg) from error
+        asked = Asked(account_id=account_id, actor=actor, request_id=request_id)
+        _send(self.client, self.url, json.dumps(asdict(asked)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadLetters:
+    """Keeps what can't be done, for somebody to look at."""
+
+    client: SQSClient
+    url: str
+
+    def put(self, what: Mapping[str, Any]) -> None:
+        """Keep something, in at most 256 KiB.
+
+        Raises:
+            StorageError: it may have been kept.
+        """
+        _send(self.client, self.url, json.dumps(what))
+
+
+def _send(client: SQSClient, url: str, body: str) -> None:
+    try:
+        client.send_message(QueueUrl=url, MessageBody=body)
+    except (ClientError, BotoCoreError) as error:
+        msg = f"SendMessage: {type(error).__name__}"
+        raise StorageError(msg) from error
+
+
+def asked(body: str, *, message_id: str) -> Asked:
+    """Return what a message asks for; those of earlier releases name no kind of actor.
+
+    Raises:
+        UnreadableError: it is no message of ours.
+    """
+    try:
+        said = json.loads(body)
+        if "actor" in said:
+            actor = Actor(kind=ActorKind(said["actor"]["kind"]), name=said["actor"]["name"])
+        elif said["asked_by"]:
+            actor = Actor(kind=ActorKind.API_KEY, name=said["asked_by"])
+        else:
+            actor = Actor(kind=ActorKind.SWEEP, name="sweep")
+        request_id = said.get("request_id") or message_id
+        return Asked(account_id=said["account_id"], actor=actor, request_id=request_id)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        msg = f"a message can't be read: {type(error).__name__}"
+        raise UnreadableError(msg) from None

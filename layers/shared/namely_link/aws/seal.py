@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -15,14 +14,30 @@ if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
 
+_LARGEST: Final = 6144
+"""Bytes of a ciphertext that KMS takes."""
+
+_BROKEN: Final = frozenset(
+    ("InvalidCiphertextException", "IncorrectKeyException", "ValidationException")
+)
+"""What KMS answers to a text that it has not made itself, for this key and context; to an empty
+or too long one with the last."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class KmsSeal:
-    """Seals and unseals texts; owner and subdomain are the encryption context."""
+    """Seals and unseals texts; whatever the text is bound to is the encryption context.
+
+    `expires_at` is RFC 3339 in UTC with whole seconds. KMS does not know what it means: whoever
+    unseals compares it with the clock.
+    """
 
     client: KMSClient
     key_arn: str
 
-    def seal(self, text: str, *, owner_id: str, subdomain: str) -> str:
+    def seal(
+        self, text: str, *, owner_id: str, subdomain: str, request_id: str, expires_at: str
+    ) -> str:
         """Return the text as Base64 of a KMS ciphertext.
 
         Raises:
@@ -32,39 +47,48 @@ class KmsSeal:
             sealed = self.client.encrypt(
                 KeyId=self.key_arn,
                 Plaintext=text.encode(),
-                EncryptionContext=_context(owner_id, subdomain),
+                EncryptionContext=_context(owner_id, subdomain, request_id, expires_at),
             )
         except (ClientError, BotoCoreError) as error:
             msg = f"Encrypt: {type(error).__name__}"
             raise StorageError(msg) from None
         return base64.b64encode(sealed["CiphertextBlob"]).decode()
 
-    def unseal(self, sealed: str, *, owner_id: str, subdomain: str) -> str:
+    def unseal(
+        self, sealed: str, *, owner_id: str, subdomain: str, request_id: str, expires_at: str
+    ) -> str:
         """Return the text.
 
         Raises:
-            SealBrokenError: another key, owner or subdomain, or no ciphertext.
+            SealBrokenError: another key or context, or no ciphertext.
             StorageError: KMS failed.
         """
         try:
+            ciphertext = base64.b64decode(sealed, validate=True)
+            if not 0 < len(ciphertext) <= _LARGEST:
+                msg = "no ciphertext"
+                raise SealBrokenError(msg)
             opened = self.client.decrypt(
                 KeyId=self.key_arn,
-                CiphertextBlob=base64.b64decode(sealed, validate=True),
-                EncryptionContext=_context(owner_id, subdomain),
+                CiphertextBlob=ciphertext,
+                EncryptionContext=_context(owner_id, subdomain, request_id, expires_at),
             )
             return opened["Plaintext"].decode()
-        except (
-            self.client.exceptions.InvalidCiphertextException,
-            self.client.exceptions.IncorrectKeyException,
-            binascii.Error,
-            UnicodeDecodeError,
-        ) as error:
-            msg = type(error).__name__
-            raise SealBrokenError(msg) from None
-        except (ClientError, BotoCoreError) as error:
+        except ValueError as error:  # no Base64, or no text inside
+            raise SealBrokenError(type(error).__name__) from None
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            broken = code in _BROKEN
+            raise (SealBrokenError if broken else StorageError)(f"Decrypt: {code}") from None
+        except BotoCoreError as error:
             msg = f"Decrypt: {type(error).__name__}"
             raise StorageError(msg) from None
 
 
-def _context(owner_id: str, subdomain: str) -> dict[str, str]:
-    return {"owner_id": owner_id, "subdomain": subdomain}
+def _context(owner_id: str, subdomain: str, request_id: str, expires_at: str) -> dict[str, str]:
+    return {
+        "owner_id": owner_id,
+        "subdomain": subdomain,
+        "request_id": request_id,
+        "expires_at": expires_at,
+    }

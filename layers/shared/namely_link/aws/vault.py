@@ -1,22 +1,25 @@
 """Secrets Manager: the only module that knows it, and the only place where tokens rest.
 
 A version's id is the id of the attempt that wrote it: Secrets Manager's ClientRequestToken, which
-makes a repeated write harmless.
+makes a repeated write harmless. A label is moved from the version that has it and fails where that
+has changed, so a call that takes effect late moves nothing back.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from namely_link.domain.account import Credential, SecretVersion, Subdomain, Token
-from namely_link.domain.problems import StorageError
+from namely_link.commands.ports import Stored
+from namely_link.domain.problems import SecretMissingError, StorageError
+from namely_link.domain.values import Credential, SecretVersion, Subdomain, Token
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -25,6 +28,8 @@ CANDIDATE: Final = "NAMELY_LINK_CANDIDATE_"
 """Label of a version until it serves, with the attempt's id behind it: a label that all attempts
 shared would be taken from a committed version that is not promoted yet, and a version without any
 label may vanish. A stray AWSPENDING would block RotateSecret."""
+
+_ACCOUNT: Final = re.compile(r"(acc_[0-9A-HJKMNP-TV-Z]{26})(?:-[0-9a-f]{8})?", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,14 +40,23 @@ class SecretsManagerVault:
     prefix: str
     key_arn: str
 
-    def name(self, account_id: str) -> str:
-        """Return the name of an account's secret; it is never used for another account."""
-        return f"{self.prefix}{account_id}"
+    def name(self, account_id: str, *, again: str = "") -> str:
+        """Return the name of an account's secret, which is never used for another account.
+
+        With `again`, the id of an attempt, it is the name of a secret in place of a deleted one,
+        whose own name is blocked through its recovery window.
+        """
+        return f"{self.prefix}{account_id}" + (f"-{again[:8]}" if again else "")
+
+    def account_id(self, name: str) -> str:
+        """Return the account that a secret's name was made for, '' where it is none of ours."""
+        found = _ACCOUNT.fullmatch(name.removeprefix(self.prefix))
+        return found[1] if found and name.startswith(self.prefix) else ""
 
     def create(
         self, *, name: str, credential: Credential, attempt_id: str, tags: Mapping[str, str]
     ) -> SecretVersion:
-        """Create an account's secret, or add a candidate to what an earlier attempt left.
+        """Create a secret; the same attempt again finds what it has made.
 
         Raises:
             StorageError: the secret may or may not be there; its name stands in the pending row.
@@ -56,7 +70,7 @@ class SecretsManagerVault:
                 Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
             )
         except self.client.exceptions.ResourceExistsException:
-            return self.put_candidate(name=name, credential=credential, attempt_id=attempt_id)
+            return self._put(name=name, credential=credential, attempt_id=attempt_id)
         except (ClientError, BotoCoreError) as error:
             raise _translated("CreateSecret", error) from None
         return SecretVersion(made["ARN"], made["VersionId"])
@@ -65,21 +79,28 @@ class SecretsManagerVault:
         """Add a version beside the one that serves.
 
         Raises:
+            SecretMissingError: somebody has deleted the secret.
             StorageError: the version may or may not be there; nobody reads it.
         """
+        label = CANDIDATE + attempt_id
+        return self._put(name=name, credential=credential, attempt_id=attempt_id, label=label)
+
+    def _put(
+        self, *, name: str, credential: Credential, attempt_id: str, label: str = "AWSCURRENT"
+    ) -> SecretVersion:
         try:
             put = self.client.put_secret_value(
                 SecretId=name,
                 ClientRequestToken=attempt_id,
                 SecretString=_document(credential),
-                VersionStages=[CANDIDATE + attempt_id],
+                VersionStages=[label],
             )
         except (ClientError, BotoCoreError) as error:
             raise _translated("PutSecretValue", error) from None
         return SecretVersion(put["ARN"], put["VersionId"])
 
     def promote(self, version: SecretVersion, *, previous: SecretVersion) -> None:
-        """Make a committed candidate the current version; doing it again changes nothing.
+        """Make a committed candidate the current version, in place of the one before.
 
         Raises:
             StorageError: readers are not affected, they pin the version.
@@ -89,25 +110,32 @@ class SecretsManagerVault:
         # Now that AWSCURRENT keeps it; a secret may have twenty labels only.
         self._move(CANDIDATE + version.version_id, version.arn, version.version_id)
 
-    def tidy(self, version: SecretVersion) -> None:
-        """Make the committed version the current one, and take the labels of all attempts away.
+    def settle(self, version: SecretVersion) -> None:
+        """Make the secret what the row says: restored, this version current, no candidates.
 
-        Asks Secrets Manager which labels there are; a version without one it removes in time.
+        A version without a label Secrets Manager removes in time.
 
         Raises:
+            SecretMissingError: it is gone for good, or this version is.
             StorageError: readers are not affected, they pin the version.
         """
         try:
-            stages = self.client.describe_secret(SecretId=version.arn)["VersionIdsToStages"]
+            found = self.client.describe_secret(SecretId=version.arn)
         except (ClientError, BotoCoreError) as error:
             raise _translated("DescribeSecret", error) from None
-        current = next(one for one, labels in stages.items() if "AWSCURRENT" in labels)
-        if current != version.version_id:
-            self._move("AWSCURRENT", version.arn, current, to=version.version_id)
-        for one, labels in stages.items():
+        if "DeletedDate" in found:
+            self.restore(version.arn)  # the deletion took effect after its restoring
+        stages = found.get("VersionIdsToStages", {})
+        if version.version_id not in stages:
+            raise SecretMissingError(version.version_id)
+        for holder, labels in stages.items():
+            for label in labels:
+                if label == "AWSCURRENT" and holder != version.version_id:
+                    self._move(label, version.arn, holder, to=version.version_id)
+        for holder, labels in stages.items():
             for label in labels:
                 if label.startswith(CANDIDATE):
-                    self._move(label, version.arn, one)
+                    self._move(label, version.arn, holder)
 
     def _move(self, label: str, arn: str, holder: str, *, to: str = "") -> None:
         """Move a label from the version that has it, or take it away; again is fine.
@@ -131,6 +159,7 @@ class SecretsManagerVault:
         """Return the credential of a pinned version.
 
         Raises:
+            SecretMissingError: somebody has deleted the secret.
             StorageError: it can't be read.
         """
         try:
@@ -141,34 +170,27 @@ class SecretsManagerVault:
         return Credential(Subdomain(stored["subdomain"]), Token(stored["token"]))
 
     def delete(self, name: str, *, recovery_days: int | None) -> datetime | None:
-        """Schedule a secret for deletion, or (None) delete it at once.
+        """Schedule a secret for deletion, or (None) delete it at once; again is fine.
 
-        Returns from when on it can't be recovered; None where it is gone or scheduled already,
-        which is fine: `deletion_date` tells.
+        Returns from when on it can't be recovered, None where it is gone.
 
         Raises:
             StorageError: the secret may still be there.
         """
         try:
             if recovery_days is None:
-                done = self.client.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
-            else:
-                done = self.client.delete_secret(SecretId=name, RecoveryWindowInDays=recovery_days)
-        except (
-            self.client.exceptions.ResourceNotFoundException,
-            self.client.exceptions.InvalidRequestException,
-        ):
+                self.client.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+                return None
+            done = self.client.delete_secret(SecretId=name, RecoveryWindowInDays=recovery_days)
+        except self.client.exceptions.ResourceNotFoundException:
             return None
+        except self.client.exceptions.InvalidRequestException:
+            return self._deletion_date(name)  # it is scheduled already
         except (ClientError, BotoCoreError) as error:
             raise _translated("DeleteSecret", error) from None
         return done["DeletionDate"]
 
-    def deletion_date(self, name: str) -> datetime | None:
-        """Return from when on a scheduled secret can't be recovered; None where it is gone.
-
-        Raises:
-            StorageError: it is not scheduled, or AWS failed.
-        """
+    def _deletion_date(self, name: str) -> datetime | None:
         try:
             found = self.client.describe_secret(SecretId=name)
         except self.client.exceptions.ResourceNotFoundException:
@@ -184,12 +206,33 @@ class SecretsManagerVault:
         """Take a scheduled deletion back; again is fine.
 
         Raises:
-            StorageError: the secret is gone, or may still be scheduled.
+            SecretMissingError: it is gone for good.
+            StorageError: the secret may still be scheduled.
         """
         try:
             self.client.restore_secret(SecretId=name)
         except (ClientError, BotoCoreError) as error:
             raise _translated("RestoreSecret", error) from None
+
+    def stored(self) -> Iterator[Stored]:
+        """Return all secrets of the stack that are not scheduled for deletion, minutes late.
+
+        Raises:
+            StorageError: Secrets Manager failed.
+        """
+        pages = self.client.get_paginator("list_secrets").paginate(
+            Filters=[{"Key": "name", "Values": [self.prefix]}], PaginationConfig={"PageSize": 100}
+        )
+        try:
+            for page in pages:
+                for one in page["SecretList"]:
+                    yield Stored(
+                        name=one["Name"],
+                        created_at=one["CreatedDate"],
+                        labels=one.get("SecretVersionsToStages", {}),
+                    )
+        except (ClientError, BotoCoreError) as error:
+            raise _translated("ListSecrets", error) from None
 
 
 def _document(credential: Credential) -> str:
@@ -202,9 +245,25 @@ def _document(credential: Credential) -> str:
     )
 
 
-def _translated(operation: str, error: Exception) -> StorageError:
-    """Name what failed, without the cause: botocore's parameter errors quote the value."""
+def _translated(operation: str, error: Exception) -> StorageError | SecretMissingError:
+    """Name what failed, without the cause: botocore's parameter errors quote the value.
+
+    A secret that is not there, or scheduled to go, was deleted by somebody.
+    """
     kind = type(error).__name__
     if isinstance(error, ClientError):
         kind = error.response["Error"]["Code"]
+    if kind in _MISSING.get(operation, ()):
+        return SecretMissingError(f"{operation}: {kind}")
     return StorageError(f"{operation}: {kind}")
+
+
+_NOT_THERE: Final = ("ResourceNotFoundException",)
+_NOT_USABLE: Final = ("ResourceNotFoundException", "InvalidRequestException")
+"""The second one is what Secrets Manager answers of a secret that is scheduled for deletion."""
+_MISSING: Final[Mapping[str, tuple[str, ...]]] = {
+    "PutSecretValue": _NOT_USABLE,
+    "GetSecretValue": _NOT_USABLE,
+    "DescribeSecret": _NOT_THERE,
+    "RestoreSecret": _NOT_THERE,
+}

@@ -11,36 +11,31 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-from namely_link.commands.check import CHECK_EVERY, TOKEN_LIFETIME
-from namely_link.domain.account import (
-    LEASE,
-    Account,
-    Attempt,
-    Event,
-    LedgerEntry,
-    Linked,
-    Owner,
-    Receipt,
-    Status,
-    StatusReason,
-    new_id,
-    timestamp,
+from namely_link.commands.ports import SessionUse
+from namely_link.domain import lifecycle
+from namely_link.domain.account import Account, Status
+from namely_link.domain.lifecycle import LEASE, Cause, Change
+from namely_link.domain.probe import Accepted, Rejected, Undetermined, barred
+from namely_link.domain.problems import (
+    Code,
+    ConflictError,
+    NamelyLinkError,
+    Problem,
+    Reason,
+    SecretMissingError,
+    StorageError,
 )
-from namely_link.domain.probe import Accepted, Rejected, Undetermined, may_send_token
-from namely_link.domain.problems import ConflictError, Problem, Reason, StorageError
+from namely_link.domain.sessions import ConnectSession, Linked
+from namely_link.domain.values import new_id, timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
 
-    from namely_link.commands.ports import Ports
-    from namely_link.domain.account import (
-        AccountType,
-        Actor,
-        ConnectSession,
-        Credential,
-        SecretVersion,
-    )
+    from namely_link.commands.ports import Done, LinkPorts
+    from namely_link.domain.account import Receipt
     from namely_link.domain.probe import SiteFinding, Verdict
+    from namely_link.domain.values import AccountType, Actor, Credential, Owner, SecretVersion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +67,10 @@ class LinkCommand:
     request_id: str
     label: str = ""
     dry_run: bool = False
-    attempt_id: str = field(default_factory=lambda: str(uuid4()))
-    """The same for the same request come again: it is the id of the secret's version."""
+    asked_at: str = ""
+    """When an event asked for it (RFC 3339): it is not done over newer work."""
+    done: Done | None = None
+    """What is committed with the link, so that an event's request is not done again."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +95,15 @@ class Parked:
     account: Account
 
 
+type Outcome = LinkedAccount | Parked | Tried
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Permit:
-    """What a permission allows."""
+    """What a permission allows. `attempt_id` has claimed an attempt of the session, if any."""
 
+    at: datetime
+    attempt_id: str = field(default_factory=lambda: str(uuid4()))
     owner: Owner
     account_type: AccountType
     label: str
@@ -109,11 +111,9 @@ class _Permit:
     park: bool
     session: ConnectSession | None = None
     fingerprint: str = ""
-    account: Account | None = None
-    """The only one that it may link, as it was read."""
 
 
-def link(command: LinkCommand, ports: Ports) -> LinkedAccount | Parked | Tried:
+def link(command: LinkCommand, ports: LinkPorts) -> Outcome:
     """Link an account, link it again, or only try.
 
     Raises:
@@ -128,298 +128,375 @@ def link(command: LinkCommand, ports: Ports) -> LinkedAccount | Parked | Tried:
         raise Problem(Reason.STORAGE_UNAVAILABLE, retry_after=5) from error
 
 
-def _link(command: LinkCommand, ports: Ports) -> LinkedAccount | Parked | Tried:
-    credential = command.credential
-    deadline = ports.monotonic() + ports.deadline_seconds
-    permit, site = ports.questions.together(
-        lambda: _permit(command, ports),
-        lambda: ports.questions.site(credential.subdomain, deadline),
-    )
-    if permit.session and permit.session.linked:
-        return _same_answer(permit, ports)
-    attempt = Attempt(id=command.attempt_id, at=timestamp(ports.now()))
-    if not may_send_token(site):
-        if command.dry_run or not _may_park(site, permit, ports):
-            raise _problem(site, credential, permit)
-        account, verdict = _begin(command, permit, attempt, ports), site
-    elif command.dry_run:
-        verdict, _ = ports.questions.credential(credential, site, deadline)
-        if isinstance(verdict, Accepted):
-            return Tried(verdict.receipt)
-        raise _problem(verdict, credential, permit)
-    else:
-        verdict, (account,) = ports.questions.credential(
-            credential, site, deadline, lambda: _begin(command, permit, attempt, ports)
+def _link(command: LinkCommand, ports: LinkPorts) -> Outcome:
+    start = ports.monotonic()
+    deadline = start + ports.deadline_seconds
+    with ports.executor() as pool:
+        asked = pool.submit(
+            ports.questions.site, command.credential.subdomain, now=start, deadline=deadline
         )
-    if account.secret and account.secret.version_id == attempt.id:
-        ports.registry.abandon(account, attempt_id=attempt.id, secret_written=account.unpromoted)
-        return LinkedAccount(replace(account, attempt=None), again=False)
-    if isinstance(verdict, Accepted):
-        return _store(command, permit, account, attempt, verdict.receipt, ports)
-    if not account.linked_at and _may_park(verdict, permit, ports):
-        return _park(command, permit, account, attempt, verdict, ports)
-    with contextlib.suppress(StorageError):  # the lease ends the attempt as well
-        ports.registry.abandon(account, attempt_id=attempt.id, secret_written=account.unpromoted)
-    raise _problem(verdict, credential, permit)
+        permit = _permit(command, ports)
+    if not isinstance(permit, _Permit):
+        return permit
+    try:
+        done = _try(command, permit, asked.result(), deadline, ports)
+        match done:
+            case Undetermined(reason, retry_after):
+                raise _problem(command, reason, retry_after=retry_after)
+            case Rejected():
+                permit = _after_verdict(permit, ConnectSession.spent, ports)
+            case Tried():
+                permit = _after_verdict(permit, ConnectSession.tried, ports)
+    except Exception as error:
+        _give_back(permit, ports)
+        _say_attempts(error, permit)
+        raise
+    if isinstance(done, Rejected):
+        problem = _problem(command, done.reason)
+        _say_attempts(problem, permit)
+        raise problem
+    return done
 
 
-_PARKED: Final = frozenset({Reason.OUTAGE, Reason.TIMEOUT, Reason.UNREACHABLE, Reason.THROTTLED})
+def _problem(command: LinkCommand, reason: Reason, *, retry_after: int | None = None) -> Problem:
+    subdomain = command.credential.subdomain.label
+    return Problem(reason, subdomain=subdomain, retry_after=retry_after)
 
 
-def _may_park(verdict: Verdict | SiteFinding, permit: _Permit, ports: Ports) -> bool:
-    """Whether it is Namely that is down, and a person who would have to come back."""
-    down = isinstance(verdict, Undetermined) and verdict.reason in _PARKED
-    return down and permit.park and bool(ports.park_for)
+def _say_attempts(error: Exception, permit: _Permit) -> None:
+    """Say in a problem how many attempts the session has left."""
+    if isinstance(error, Problem) and permit.session:
+        error.attempts_left = permit.session.attempts_left
 
 
-def _permit(command: LinkCommand, ports: Ports) -> _Permit:
-    """Claim an attempt on the session and of the owner, and hold a re-link to its site."""
+# What a permission allows, and what it costs
+
+
+def _permit(command: LinkCommand, ports: LinkPorts) -> _Permit | LinkedAccount | Parked:
+    """Claim an attempt of the session and of the owner; a used session has its answer."""
     match command.permission:
         case ByOwner() as given:
-            _count(given.owner, ports)
-            return _Permit(
+            permit = _Permit(
+                at=ports.now(),
                 owner=given.owner,
                 account_type=given.type,
                 label=command.label,
                 metadata=given.metadata,
                 park=given.park,
             )
-        case given:
-            session = ports.registry.claim(given.session_id, now=ports.now())
-            subdomain = command.credential.subdomain.label
+        case BySession() as given:
+            session = ports.sessions.session(given.session_id)
+            if session is None:
+                raise Problem(Reason.UNAUTHORIZED)
             fingerprint = command.credential.token.fingerprint(
-                key=given.bearer, subdomain=subdomain
+                key=given.bearer, subdomain=command.credential.subdomain.label
             )
-            account = None
-            if not session.linked:
-                _count(session.owner, ports, attempts_left=session.attempts_left)
-            if session.account_id and not session.linked:
-                account = ports.registry.account(session.account_id)
-                if account is None or account.status is Status.UNLINKED:
-                    raise Problem(Reason.NOT_FOUND, attempts_left=session.attempts_left)
-                if account.subdomain != subdomain and not session.other_site:
-                    raise Problem(Reason.SITE_MISMATCH, attempts_left=session.attempts_left)
-            return _Permit(
-                owner=session.owner,
-                account_type=session.type,
-                label=command.label or session.label,
-                metadata=session.metadata,
-                park=True,
-                session=session,
-                fingerprint=fingerprint,
-                account=account,
-            )
-
-
-def _count(owner: Owner, ports: Ports, *, attempts_left: int | None = None) -> None:
+            if session.linked and session.expires_at > timestamp(ports.now()):
+                return _linked_before(session.linked, fingerprint, ports)
+            permit = _claim(command, session, fingerprint, ports)
     try:
-        ports.registry.count_attempt(owner.id, now=ports.now(), most=ports.owner_attempts)
-    except Problem as problem:
-        problem.attempts_left = attempts_left
+        ports.sessions.count_attempt(permit.owner.id, now=permit.at, most=ports.owner_attempts)
+    except NamelyLinkError as error:
+        _unclaim(permit, ports)
+        _say_attempts(error, permit)
         raise
+    return permit
 
 
-def _same_answer(permit: _Permit, ports: Ports) -> LinkedAccount | Parked:
-    """Answer a repeated request as the first time: the answer may have been lost on the way."""
-    linked = permit.session.linked if permit.session else None
-    account = ports.registry.account(linked.account_id) if linked else None
-    if linked is None or account is None or linked.fingerprint != permit.fingerprint:
+def _linked_before(linked: Linked, fingerprint: str, ports: LinkPorts) -> LinkedAccount | Parked:
+    """Return what a used session has linked, to who asks with the same credential again."""
+    account = ports.accounts.read(linked.account_id)
+    if account is None or linked.fingerprint != fingerprint or not account.holds_pair:
         raise Problem(Reason.SESSION_USED)
     if account.status is Status.PENDING:
         return Parked(account)
     return LinkedAccount(account, linked.again)
 
 
-def _begin(command: LinkCommand, permit: _Permit, attempt: Attempt, ports: Ports) -> Account:
-    subdomain = command.credential.subdomain.label
-    if permit.account:
-        return ports.registry.begin_again(
-            permit.account, attempt=attempt, subdomain=subdomain, now=ports.now()
+def _claim(
+    command: LinkCommand, session: ConnectSession, fingerprint: str, ports: LinkPorts
+) -> _Permit:
+    """Claim an attempt of an open session; it ends with a verdict, or costs nothing."""
+    permit = _Permit(
+        at=ports.now(),
+        owner=session.owner,
+        account_type=session.type,
+        label=command.label or session.label,
+        metadata=session.metadata,
+        park=True,
+        session=session,
+        fingerprint=fingerprint,
+    )
+
+    def claimed(one: ConnectSession) -> ConnectSession:
+        return one.claimed(
+            permit.attempt_id,
+            until=permit.at + LEASE,
+            fingerprint=fingerprint,
+            now=permit.at,
         )
+
+    try:
+        return replace(permit, session=_saved(session, claimed, ports))
+    except StorageError:
+        _unclaim(permit, ports)  # it may have been written
+        raise
+
+
+_TRIES: Final = 4
+"""How often a session is written before the request gives up: others write it at the same time."""
+
+
+def _saved(
+    session: ConnectSession,
+    change: Callable[[ConnectSession], ConnectSession],
+    ports: LinkPorts,
+) -> ConnectSession:
+    """Write a session as changed, whatever others have written meanwhile."""
+    for _ in range(_TRIES):
+        changed = change(session)
+        try:
+            ports.sessions.save(changed)
+        except ConflictError:
+            found = ports.sessions.session(session.id)
+            if found is None:
+                raise Problem(Reason.UNAUTHORIZED) from None
+            session = found
+        else:
+            return replace(changed, fence=changed.fence + 1)
+    msg = "a session is written by too many at once"
+    raise ConflictError(msg)
+
+
+def _after_verdict(
+    permit: _Permit, change: Callable[..., ConnectSession], ports: LinkPorts
+) -> _Permit:
+    """End the claim with what a verdict costs, before the verdict is told to anybody."""
+    if permit.session is None:
+        return permit
+    saved = _saved(
+        permit.session,
+        lambda one: change(one, permit.attempt_id, fingerprint=permit.fingerprint),
+        ports,
+    )
+    return replace(permit, session=saved)
+
+
+def _give_back(permit: _Permit, ports: LinkPorts) -> None:
+    """Take back what was claimed and counted: there was no verdict."""
+    with contextlib.suppress(StorageError):  # it counts against the hour at most
+        ports.sessions.uncount_attempt(permit.owner.id, now=permit.at)
+    _unclaim(permit, ports)
+
+
+def _unclaim(permit: _Permit, ports: LinkPorts) -> None:
+    if permit.session:
+        with contextlib.suppress(NamelyLinkError):  # a claim ends by itself
+            _saved(permit.session, lambda one: one.given_back(permit.attempt_id), ports)
+
+
+# The link itself
+
+
+def _try(
+    command: LinkCommand, permit: _Permit, site: SiteFinding, deadline: float, ports: LinkPorts
+) -> Outcome | Rejected | Undetermined:
+    """Ask Namely about the token, and store what it accepts.
+
+    The row that names the secret is written while Namely thinks.
+    """
+    target = _target(command, permit, ports)
+    if isinstance(target, Rejected):
+        return target
+    verdict: Verdict
+    account = None
+    if found := barred(site):
+        verdict = found
+        if not command.dry_run and _may_park(found, permit, ports):
+            account = _begin(command, permit, target, ports)
+    else:
+        with ports.executor() as pool:
+            pending = ports.questions.ask(command.credential, deadline=deadline, pool=pool)
+            account = None if command.dry_run else _begin(command, permit, target, ports)
+            verdict = pending.verdict(site)
+    if account is None:
+        return Tried(verdict.receipt) if isinstance(verdict, Accepted) else verdict
+    if isinstance(verdict, Accepted):
+        return _store(command, permit, account, verdict.receipt, ports)
+    if _may_park(verdict, permit, ports) and not account.linked_at:
+        return _park(command, permit, account, verdict, ports)
+    _let_go(account, ports, wrote=False)
+    return verdict
+
+
+def _target(command: LinkCommand, permit: _Permit, ports: LinkPorts) -> Account | Rejected | None:
+    """Return the account that a session is for, None where it is for whatever the pair has."""
+    session = permit.session
+    if session is None or not session.account_id:
+        return None
+    account = ports.accounts.read(session.account_id)
+    if account is None or not account.holds_pair or not account.committed:
+        raise Problem(Reason.NOT_FOUND)
+    if account.subdomain != command.credential.subdomain.label:
+        return Rejected(Reason.SITE_MISMATCH)
+    return account
+
+
+_PARKED: Final = frozenset({Reason.OUTAGE, Reason.TIMEOUT, Reason.UNREACHABLE, Reason.THROTTLED})
+
+
+def _may_park(verdict: Rejected | Undetermined, permit: _Permit, ports: LinkPorts) -> bool:
+    """Whether it is Namely that is down, and a person who would have to come back."""
+    return verdict.reason in _PARKED and permit.park and bool(ports.park_for)
+
+
+def _begin(
+    command: LinkCommand, permit: _Permit, target: Account | None, ports: LinkPorts
+) -> Account:
+    """Hold the account's row, or write one that names its secret.
+
+    Raises:
+        Problem: conflict, while another attempt may still write; request_stale.
+    """
+    subdomain = command.credential.subdomain.label
+    found = target or ports.accounts.of_pair(permit.owner.id, subdomain)
+    _check_not_stale(command, permit, found, ports)
+    now = ports.now()
+    if found and found.committed:
+        lifecycle.check_linkable(found)
+        missing = found.health.reasons and found.health.reasons[0].code == Code.SECRET_MISSING
+        name = ports.vault.name(found.id, again=permit.attempt_id) if missing else ""
+        mine = lifecycle.attempt(
+            lease=LEASE, now=now, attempt_id=permit.attempt_id, secret_name=name
+        )
+        return ports.accounts.commit(lifecycle.taken(found, mine, now))
     account_id = new_id("acc_")
-    proposal = Account(
+    pending = Account(
         id=account_id,
         owner=permit.owner,
         subdomain=subdomain,
         status=Status.PENDING,
         secret_name=ports.vault.name(account_id),
-        created_at=attempt.at,
+        created_at=timestamp(now),
         type=permit.account_type,
         label=permit.label,
         metadata=dict(permit.metadata),
+        attempt=lifecycle.attempt(lease=LEASE, now=now, attempt_id=permit.attempt_id),
     )
-    return ports.registry.begin(proposal, attempt=attempt, now=ports.now())
+    begun = lifecycle.begun(pending)
+    if found is None:
+        return ports.accounts.commit(begun)
+    if found.attempt and not found.attempt.over(now):
+        raise Problem(Reason.CONFLICT, retry_after=found.attempt.seconds_left(now))
+    # A link died here before it was committed: its id, and so its secret's name, are given up.
+    return ports.accounts.commit(begun, lifecycle.undone(found, now))
+
+
+def _check_not_stale(
+    command: LinkCommand, permit: _Permit, found: Account | None, ports: LinkPorts
+) -> None:
+    """Refuse an event's request that is older than what happened to the pair since."""
+    if not command.asked_at:
+        return
+    if found and found.committed:
+        since = found.changed_at
+    else:
+        since = ports.accounts.unlinked_at(permit.owner.id, command.credential.subdomain.label)
+    lifecycle.check_not_stale(since, command.asked_at)
 
 
 def _store(
-    command: LinkCommand,
-    permit: _Permit,
-    account: Account,
-    attempt: Attempt,
-    receipt: Receipt,
-    ports: Ports,
+    command: LinkCommand, permit: _Permit, account: Account, receipt: Receipt, ports: LinkPorts
 ) -> LinkedAccount:
-    """Write the secret, commit, then let the new version serve."""
-    now = ports.now()
-    again = bool(account.linked_at)
-    subdomain = command.credential.subdomain.label
-    moved = subdomain != account.subdomain
-    linked = replace(
+    account, secret = _write(command, account, ports)
+    change = lifecycle.linked(
         account,
-        owner=permit.owner,
-        subdomain=subdomain,
-        status=Status.ACTIVE,
-        site=receipt.site if receipt.site.permalink or moved else account.site,
-        identity=receipt.identity,
-        visible_people=receipt.visible_people,
-        capabilities=receipt.capabilities,
-        warnings=receipt.warnings,
-        status_reasons=(),
-        token_expires_by=timestamp(now + TOKEN_LIFETIME),
-        label=permit.label or account.label,
-        metadata=dict(permit.metadata) or account.metadata,
-        linked_at=timestamp(now),
-        checked_at=timestamp(now),
-        next_check_at=timestamp(now + CHECK_EVERY),
-        parked_until="",
-        undo_reason="",
-        refused_at="",
-        failures=0,
-        expiry_told=0,
+        receipt,
+        secret=secret,
+        hint=command.credential.token.hint,
+        cause=_cause(command, ports),
     )
-    what = ("Account Relinked", "relinked") if again else ("Account Linked", "linked")
-    committed = _commit(command, permit, account, attempt, linked, what, ports)
-    return LinkedAccount(committed, again)
+    again = bool(account.linked_at)
+    return LinkedAccount(_commit(command, permit, account, change, ports), again)
 
 
 def _park(
     command: LinkCommand,
     permit: _Permit,
     account: Account,
-    attempt: Attempt,
-    verdict: Undetermined,
-    ports: Ports,
+    verdict: Rejected | Undetermined,
+    ports: LinkPorts,
 ) -> Parked:
     """Keep the token under the pending row: a check verifies it, the sweep undoes it."""
-    now = ports.now()
-    problem = _problem(verdict, command.credential, permit)
-    parked = replace(
+    account, secret = _write(command, account, ports)
+    change = lifecycle.parked(
         account,
-        subdomain=command.credential.subdomain.label,
-        status_reasons=(StatusReason(problem.code, problem.detail, timestamp(now)),),
-        next_check_at=timestamp(now + ports.recheck),
-        parked_until=timestamp(now + ports.park_for),
-        undo_reason="",
-        failures=0,
+        verdict.reason,
+        secret=secret,
+        hint=command.credential.token.hint,
+        until=ports.now() + ports.park_for,
+        recheck=ports.recheck,
+        cause=_cause(command, ports),
     )
-    what = ("Link Parked", "parked")
-    return Parked(_commit(command, permit, account, attempt, parked, what, ports))
+    return Parked(_commit(command, permit, account, change, ports))
+
+
+def _cause(command: LinkCommand, ports: LinkPorts) -> Cause:
+    return Cause(actor=command.actor, request_id=command.request_id, now=ports.now())
+
+
+def _write(
+    command: LinkCommand, account: Account, ports: LinkPorts
+) -> tuple[Account, SecretVersion]:
+    """Write the token where the row says; where somebody has deleted that secret, to a new one.
+
+    Returns the account as its row says then.
+    """
+    try:
+        held = lifecycle.held(account)
+        if account.secret and not held.secret_name:
+            with contextlib.suppress(SecretMissingError):
+                return account, ports.vault.put_candidate(
+                    name=account.secret_name, credential=command.credential, attempt_id=held.id
+                )
+            name = ports.vault.name(account.id, again=held.id)
+            account = ports.accounts.commit(lifecycle.moved(account, name))
+        name = lifecycle.held(account).secret_name or account.secret_name
+        tags = {"namely-link:owner": account.owner.id, "namely-link:account": account.id}
+        return account, ports.vault.create(
+            name=name, credential=command.credential, attempt_id=held.id, tags=tags
+        )
+    except (StorageError, ConflictError):
+        _let_go(account, ports, wrote=True)
+        raise
 
 
 def _commit(
     command: LinkCommand,
     permit: _Permit,
-    account: Account,
-    attempt: Attempt,
-    after: Account,
-    what: tuple[str, str],
-    ports: Ports,
+    before: Account,
+    change: Change[Account],
+    ports: LinkPorts,
 ) -> Account:
-    """Write the secret, commit the row that names it, and let the new version serve."""
+    """Commit the row that names the version, and let that version serve."""
+    use = None
+    if permit.session:
+        again = bool(before.linked_at)
+        used = Linked(before.id, again=again, fingerprint=permit.fingerprint)
+        use = SessionUse(session_id=permit.session.id, attempt_id=permit.attempt_id, linked=used)
     try:
-        version = _write(command, account, attempt, ports)
-        after = replace(
-            after,
-            secret=version,
-            unpromoted=account.secret is not None or account.unpromoted,
-            token_hint=command.credential.token.hint,
-        )
-        committed = _commit_row(command, permit, account, attempt, after, what, ports)
+        committed = ports.accounts.commit(change, use=use, done=command.done)
     except (StorageError, ConflictError):
-        with contextlib.suppress(StorageError):  # the lease ends the attempt as well
-            ports.registry.abandon(account, attempt_id=attempt.id, secret_written=True)
+        _let_go(before, ports, wrote=True)
         raise
-    if account.secret and not account.unpromoted:
+    if committed.attempt and committed.secret and before.secret:
         # Not fatal: readers pin the version, and the row is due until it is promoted.
-        with contextlib.suppress(StorageError):
-            ports.vault.promote(version, previous=account.secret)
-            ports.registry.promoted(committed)
+        with contextlib.suppress(StorageError, ConflictError):
+            ports.vault.promote(committed.secret, previous=before.secret)
+            return ports.accounts.commit(lifecycle.promoted(committed))
     return committed
 
 
-def _write(command: LinkCommand, account: Account, attempt: Attempt, ports: Ports) -> SecretVersion:
-    if account.secret:
-        return ports.vault.put_candidate(
-            name=account.secret_name, credential=command.credential, attempt_id=attempt.id
-        )
-    return ports.vault.create(
-        name=account.secret_name,
-        credential=command.credential,
-        attempt_id=attempt.id,
-        tags={"namely-link:owner": account.owner.id, "namely-link:account": account.id},
-    )
-
-
-def _commit_row(
-    command: LinkCommand,
-    permit: _Permit,
-    before: Account,
-    attempt: Attempt,
-    after: Account,
-    what: tuple[str, str],
-    ports: Ports,
-) -> Account:
-    event_type, action = what
-    now, session = timestamp(ports.now()), permit.session
-    data: dict[str, object] = {}
-    detail = ""
-    if after.subdomain != before.subdomain:
-        detail = f"{before.subdomain} → {after.subdomain}"
-        if before.linked_at:
-            action, data = "relinked_other_site", {"previous_subdomain": before.subdomain}
-    linked = (
-        Linked(after.id, again=bool(before.linked_at), fingerprint=permit.fingerprint)
-        if session
-        else None
-    )
-    try:
-        return ports.registry.commit(
-            after,
-            attempt_id=attempt.id,
-            previous=before,
-            session_id=session.id if session else "",
-            linked=linked,
-            events=(
-                Event(
-                    type=event_type,
-                    event_id=new_id("evt_"),
-                    occurred_at=now,
-                    previous_status=before.status,
-                    correlation_id=command.request_id,
-                    data=data,
-                ),
-            ),
-            entry=LedgerEntry(
-                at=now,
-                action=action,
-                actor=command.actor,
-                request_id=command.request_id,
-                detail=detail,
-            ),
-            due_at=timestamp(ports.now() + LEASE) if after.unpromoted else after.next_check_at,
-        )
-    except StorageError:
-        # The answer may have been lost after the effect: the row knows.
-        found = ports.registry.account(after.id)
-        if found and found.secret == after.secret:
-            return found
-        raise
-
-
-def _problem(finding: Rejected | Undetermined, credential: Credential, permit: _Permit) -> Problem:
-    return Problem(
-        finding.reason,
-        subdomain=credential.subdomain.label,
-        retry_after=finding.retry_after if isinstance(finding, Undetermined) else None,
-        attempts_left=permit.session.attempts_left if permit.session else None,
-    )
+def _let_go(account: Account, ports: LinkPorts, *, wrote: bool) -> None:
+    with contextlib.suppress(StorageError, ConflictError):  # the lease ends the attempt as well
+        ports.accounts.commit(lifecycle.let_go(account, wrote=wrote, now=ports.now()))

@@ -1,43 +1,45 @@
-"""Events from other systems: link, check and unlink, asked for on the event bus.
+"""Requests from other systems over the event bus: link, check and unlink.
 
-Delivery is at least once, so each request names itself: `request_id`, else the event's own id. A
-permanent fault is answered by a `Link Rejected` event and not tried again; a transient one is
-raised, so that Lambda tries again, twice within minutes, and then keeps it as a dead letter.
+Delivery is at least once, and an archive or a dead letter may deliver again weeks later: what was
+done is remembered for thirty days, and what is older than what happened since is refused. A
+permanent fault is answered by an event and not tried again; a transient one is raised, so that
+Lambda tries again, twice within minutes, and then keeps it as a dead letter.
 """
 
 from __future__ import annotations
 
-import contextlib
-import uuid
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+import hashlib
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
+from namely_link.commands import change
 from namely_link.commands.link import ByOwner, LinkCommand, link
-from namely_link.domain.account import Actor, Event, Owner, Status, timestamp
-from namely_link.domain.credentials import parse_credential, parse_subdomain
+from namely_link.commands.ports import Done
+from namely_link.domain.credentials import parse_credential
+from namely_link.domain.lifecycle import Cause, Event, EventType
 from namely_link.domain.problems import (
     ConflictError,
     NamelyLinkError,
     Problem,
     Reason,
     SealBrokenError,
-    StorageError,
 )
-from namely_link.http.fields import Fields
+from namely_link.domain.values import timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+    from datetime import datetime
 
-    from namely_link.commands.change import Manager
-    from namely_link.commands.ports import Ports
-    from namely_link.domain.account import Account
+    from namely_link.commands.ports import RequestPorts
+    from namely_link.domain.values import Actor, Owner
 
-_NAMESPACE: Final = uuid.UUID("6d1f4a1c-5f8e-4b43-9a53-2f1f7f0c1a52")
-_LINK: Final = "Link Requested"
-_TRY_AGAIN: Final = frozenset({409, 429, 503})
+REMEMBERED: Final = timedelta(days=30)
+"""How long a request that was done is known; archives and dead letters live as long at most."""
+
 HOW_TO_SEAL: Final = (
-    "Seal the token with KMS Encrypt under the stack's key, with owner_id and subdomain as "
-    "encryption context, and send it in Base64 as sealed_token."
+    "Seal the token with KMS Encrypt under the stack's key, with owner_id, subdomain, request_id "
+    "and expires_at as encryption context, and send it in Base64 as sealed_token (make seal)."
 )
 
 
@@ -45,155 +47,154 @@ class TryAgainError(NamelyLinkError):
     """A transient fault; Lambda invokes the function with the event once more."""
 
 
-class Seal(Protocol):
-    """Opens what was sealed for this stack."""
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Who asks for what by an event, under which id, and when (RFC 3339)."""
 
-    def unseal(self, sealed: str, *, owner_id: str, subdomain: str) -> str:
-        """Return the text; raises SealBrokenError, StorageError."""
+    kind: str
+    actor: Actor
+    request_id: str
+    at: str
+    shown: Mapping[str, object] = field(default_factory=dict)
+    """What may be said again of who and what it is about, should it be refused."""
 
-
-class Checks(Protocol):
-    """Where checks wait to be made."""
-
-    def put(self, account_id: str, *, asked_by: str = "") -> None:
-        """Ask for a check; raises StorageError."""
-
-
-class Registry(Protocol):
-    """Where accounts are kept. Every method raises StorageError when AWS fails."""
-
-    def account(self, account_id: str) -> Account | None:
-        """Read an account, consistently."""
-
-    def every(self, *, owner_id: str, subdomain: str) -> list[Account]:
-        """Return all accounts of an owner or a subdomain."""
-
-    def notice(self, events: tuple[Event, ...]) -> None:
-        """Commit events that belong to no account."""
+    @property
+    def key(self) -> str:
+        """What the request is remembered by: ids are the sender's own."""
+        text = "\0".join((self.kind, self.actor.name, self.request_id))
+        return hashlib.sha256(text.encode(errors="replace")).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Intake:
-    """What requests from the event bus need."""
+class LinkRequest:
+    """A token, sealed for this request until `expires_at` (RFC 3339)."""
 
-    ports: Ports
-    registry: Registry
-    seal: Seal
-    checks: Checks
-    manager: Callable[[Actor, str], Manager]
-
-    def handle(self, event: Mapping[str, Any]) -> str:
-        """Do what an event asks for, and return what came of it: a word for the log.
-
-        Raises:
-            TryAgainError, StorageError: the event is to be delivered once more.
-        """
-        kind, detail = str(event.get("detail-type")), event.get("detail")
-        detail = dict(detail) if isinstance(detail, dict) else {}
-        request_id = str(detail.get("request_id") or event.get("id"))[:128]
-        actor = Actor(kind="event", name=str(event.get("source"))[:128])
-        try:
-            match kind:
-                case "Link Requested":
-                    return self._link(detail, actor, request_id)
-                case "Check Requested":
-                    return self._check(detail, actor)
-                case "Unlink Requested":
-                    return self._unlink(detail, actor, request_id)
-                case _:
-                    raise Problem(Reason.INVALID_REQUEST, detail="This event is not known here.")
-        except ConflictError as error:
-            raise TryAgainError(str(error)) from error
-        except Problem as problem:
-            if problem.status in _TRY_AGAIN:
-                raise TryAgainError(problem.code) from problem
-            if kind == _LINK:
-                self._reject(detail, request_id, problem)
-            return f"refused: {problem.code}"
-
-    def _link(self, detail: dict[str, Any], actor: Actor, request_id: str) -> str:
-        if "token" in detail:
-            raise Problem(Reason.INVALID_REQUEST, detail=HOW_TO_SEAL, field="token")
-        fields = Fields(detail)
-        fields.text("request_id", most=128)
-        owner = Owner(fields.owner_id(), fields.text("owner_name", required=True))
-        subdomain = parse_subdomain(fields.typed("subdomain"))
-        sealed = fields.typed("sealed_token", most=8192)
-        label, metadata = fields.text("label", most=100), fields.metadata() or {}
-        fields.done()
-        try:
-            token = self.seal.unseal(sealed, owner_id=owner.id, subdomain=subdomain.label)
-        except SealBrokenError:
-            raise Problem(
-                Reason.INVALID_REQUEST, detail=HOW_TO_SEAL, field="sealed_token"
-            ) from None
-        command = LinkCommand(
-            credential=parse_credential(subdomain.label, token),
-            permission=ByOwner(owner=owner, metadata=metadata),
-            actor=actor,
-            request_id=request_id,
-            label=label,
-            attempt_id=str(uuid.uuid5(_NAMESPACE, f"{owner.id}\0{subdomain}\0{request_id}")),
-        )
-        link(command, self.ports)
-        return "linked"
-
-    def _check(self, detail: dict[str, Any], actor: Actor) -> str:
-        fields = Fields(detail)
-        fields.text("request_id", most=128)
-        account_id, owner_id = fields.text("account_id", most=40), fields.owner_id(required=False)
-        subdomain = fields.typed("subdomain")
-        fields.done()
-        if account_id:
-            found = self.registry.account(account_id)
-            accounts = [found] if found else []
-        elif owner_id or subdomain:
-            label = parse_subdomain(subdomain).label if subdomain else ""
-            accounts = self.registry.every(owner_id=owner_id, subdomain=label)
-        else:
-            raise Problem(Reason.INVALID_REQUEST, detail="Name an account, owner or subdomain.")
-        for account in accounts:
-            self.checks.put(account.id, asked_by=actor.name)
-        return f"queued: {len(accounts)}"
-
-    def _unlink(self, detail: dict[str, Any], actor: Actor, request_id: str) -> str:
-        fields = Fields(detail)
-        fields.text("request_id", most=128)
-        account_id = fields.text("account_id", most=40, required=True)
-        fields.done()
-        account = self.registry.account(account_id)
-        if account is None:
-            raise Problem(Reason.NOT_FOUND)
-        if account.status is Status.PENDING:
-            raise Problem(Reason.CONFLICT)
-        self.manager(actor, request_id).unlink(account)
-        return "unlinked"
-
-    def _reject(self, detail: Mapping[str, Any], request_id: str, problem: Problem) -> None:
-        """Tell that a request came to nothing; the same for the same request come again."""
-        now = timestamp(self.ports.now())
-        owner = {"id": _shown(detail, "owner_id"), "name": _shown(detail, "owner_name")}
-        event = Event(
-            type="Link Rejected",
-            event_id="evt_" + uuid.uuid5(_NAMESPACE, f"{owner['id']}\0{request_id}").hex,
-            occurred_at=now,
-            correlation_id=request_id,
-            data={
-                "account": {"owner": owner, "subdomain": _shown(detail, "subdomain")},
-                "code": problem.code,
-                "reason": problem.reason,
-                "detail": problem.detail,
-            },
-        )
-        # A plain token must not become a dead letter, so for once no event is better than a retry.
-        with contextlib.suppress(*((StorageError,) if "token" in detail else ())):
-            self.registry.notice((event,))
+    owner: Owner
+    subdomain: str
+    sealed_token: str = field(repr=False)
+    expires_at: str
+    label: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-def _shown(detail: Mapping[str, Any], name: str) -> str:
-    """Return what the sender said, where it can't be a token put into the wrong field."""
-    value = detail.get(name)
+@dataclass(frozen=True, kw_only=True)
+class CheckRequest:
+    """An account, or all of an owner or a subdomain."""
+
+    account_id: str = ""
+    owner_id: str = ""
+    subdomain: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnlinkRequest:
+    """An account."""
+
+    account_id: str
+
+
+type Request = LinkRequest | CheckRequest | UnlinkRequest
+
+
+def handle(asked: Asked, request: Request, ports: RequestPorts) -> str:
+    """Do what an event asks for, and return what came of it: a word for the log.
+
+    Raises:
+        TryAgainError, StorageError: the event is to be delivered once more.
+    """
+    if ports.outbox.was_done(asked.key):
+        return "repeated"
     try:
-        return str(Fields({name: value}).text(name, most=31))
-    except Problem:
-        return ""
+        match request:
+            case LinkRequest():
+                return _link(asked, request, ports)
+            case CheckRequest():
+                return _check(asked, request, ports)
+            case UnlinkRequest():
+                return _unlink(asked, request, ports)
+    except ConflictError as error:
+        raise TryAgainError(str(error)) from error
+    except Problem as problem:
+        if problem.transient:
+            raise TryAgainError(problem.code) from problem
+        refuse(asked, problem, ports)
+        return f"refused: {problem.code}"
+
+
+def refuse(asked: Asked, problem: Problem, ports: RequestPorts) -> None:
+    """Tell that a request came to nothing, once, however often it comes."""
+    is_link = asked.kind == "Link Requested"
+    about = {"account": asked.shown} if is_link else {"request": asked.kind, "account": asked.shown}
+    event = Event(
+        type=EventType.LINK_REJECTED if is_link else EventType.REQUEST_REFUSED,
+        event_id=f"evt_{asked.key[:32]}",
+        occurred_at=timestamp(ports.now()),
+        correlation_id=asked.request_id,
+        data=about | {"code": problem.code, "reason": problem.reason, "detail": problem.detail},
+    )
+    ports.outbox.notice(event, done=_done(asked, ports.now()))
+
+
+def _done(asked: Asked, now: datetime) -> Done:
+    return Done(asked.key, until=now + REMEMBERED)
+
+
+def _link(asked: Asked, request: LinkRequest, ports: RequestPorts) -> str:
+    if request.expires_at <= timestamp(ports.now()):
+        detail = f"The seal has expired. {HOW_TO_SEAL}"
+        raise Problem(Reason.INVALID_REQUEST, detail=detail, field="sealed_token")
+    try:
+        token = ports.seal.unseal(
+            request.sealed_token,
+            owner_id=request.owner.id,
+            subdomain=request.subdomain,
+            request_id=asked.request_id,
+            expires_at=request.expires_at,
+        )
+    except SealBrokenError:
+        raise Problem(Reason.INVALID_REQUEST, detail=HOW_TO_SEAL, field="sealed_token") from None
+    command = LinkCommand(
+        credential=parse_credential(request.subdomain, token),
+        permission=ByOwner(owner=request.owner, metadata=request.metadata),
+        actor=asked.actor,
+        request_id=asked.request_id,
+        label=request.label,
+        asked_at=asked.at,
+        done=_done(asked, ports.now()),
+    )
+    link(command, ports.link)
+    return "linked"
+
+
+def _check(asked: Asked, request: CheckRequest, ports: RequestPorts) -> str:
+    accounts = ports.link.accounts
+    if request.account_id:
+        found = accounts.read(request.account_id)
+        wanted = [found] if found else []
+    else:
+        wanted = list(accounts.every(owner_id=request.owner_id, subdomain=request.subdomain))
+    older = [one for one in wanted if one.health.checked_at <= asked.at]
+    if wanted and not older:
+        raise Problem(Reason.REQUEST_STALE)
+    for account in older:
+        ports.checks.put(account.id, actor=asked.actor, request_id=asked.request_id)
+    ports.outbox.note_done(_done(asked, ports.now()))
+    return f"queued: {len(older)}"
+
+
+def _unlink(asked: Asked, request: UnlinkRequest, ports: RequestPorts) -> str:
+    account = ports.link.accounts.read(request.account_id)
+    if account is None:
+        raise Problem(Reason.NOT_FOUND)
+    if not account.holds_pair:
+        ports.outbox.note_done(_done(asked, ports.now()))
+        return "unlinked"
+    now = ports.now()
+    change.unlink(
+        account,
+        cause=Cause(actor=asked.actor, request_id=asked.request_id, now=now),
+        ports=ports.change,
+        asked_at=asked.at,
+        done=_done(asked, now),
+    )
+    return "unlinked"

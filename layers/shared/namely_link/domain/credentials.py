@@ -6,8 +6,8 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
-from namely_link.domain.account import Credential, Subdomain, Token
 from namely_link.domain.problems import Problem, Reason
+from namely_link.domain.values import Credential, Subdomain, Token
 
 RESERVED: Final = frozenset(
     [

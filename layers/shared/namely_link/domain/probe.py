@@ -1,7 +1,7 @@
 """The questions put to Namely and what their answers mean.
 
 Everything known of Namely's wire format stands here: Namely's API reference and recorded traffic.
-What is not explicitly an acceptance or a refusal is undetermined.
+What is not explicitly an acceptance or a refusal is undetermined; `docs/verdicts.md` has the rules.
 """
 
 from __future__ import annotations
@@ -9,16 +9,18 @@ from __future__ import annotations
 import secrets
 import string
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import StrEnum, auto
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from namely_link.domain.account import AccountWarning, Identity, Receipt, Site, Subdomain, Token
+from namely_link.domain.account import AccountWarning, Receipt
 from namely_link.domain.problems import Reason
+from namely_link.domain.values import Identity, Site, Subdomain, Token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+    from concurrent.futures import Executor, Future
 
-    from namely_link.domain.account import Capability, Credential
+    from namely_link.domain.values import Capability, Credential
 
 SITE: Final = "/api/v1/companies/info"
 ME: Final = "/api/v1/profiles/me"
@@ -46,10 +48,10 @@ class Answer:
 class Failure(StrEnum):
     """Why there is no usable answer."""
 
-    NO_DNS = "no_dns"
-    UNREACHABLE = "unreachable"
-    TIMEOUT = "timeout"
-    UNUSABLE = "unusable"
+    NO_DNS = auto()
+    UNREACHABLE = auto()
+    TIMEOUT = auto()
+    UNUSABLE = auto()
 
 
 type Reply = Answer | Failure
@@ -85,16 +87,26 @@ class Undetermined:
 
 
 @dataclass(frozen=True)
+class Guarded(Undetermined):
+    """The site says who it is only to who has a token: it is unproved, but answers normally."""
+
+    reason: Reason = Reason.UNEXPECTED_ANSWER
+
+
+@dataclass(frozen=True)
 class Accepted:
     """The credential works."""
 
     receipt: Receipt
 
+    @property
+    def recheck_soon(self) -> bool:
+        """Whether a check is due in minutes: what the token sees is not known yet."""
+        return AccountWarning.VISIBILITY_UNKNOWN in self.receipt.warnings
+
 
 type SiteFinding = Proven | Rejected | Undetermined
 type Verdict = Accepted | Rejected | Undetermined
-type Together = Callable[..., list[Any]]
-"""Runs callables at the same time and returns their results in order."""
 
 _FAILED: Final[Mapping[Failure, Reason]] = {
     Failure.NO_DNS: Reason.UNREACHABLE,
@@ -115,74 +127,80 @@ def judge_site(reply: Reply, subdomain: Subdomain) -> SiteFinding:
     match reply:
         case Failure.NO_DNS:
             return Rejected(Reason.SITE_NO_DNS)
-        case Failure():
-            return Undetermined(_FAILED[reply])
         case Answer(status=200, body={"permalink": str(permalink)} as body):
             if permalink.lower() != subdomain.label:
                 return Rejected(Reason.SITE_OTHER_PERMALINK)
             return Proven(Site(_text(body.get("name")), permalink))
-        case Answer(status=200, is_json=True):
-            return Undetermined(Reason.UNEXPECTED_ANSWER)
+    if _refuses(reply):
+        return Guarded()
+    return _refutes(reply) or _no_verdict(reply)
+
+
+def barred(site: SiteFinding) -> Rejected | Undetermined | None:
+    """Return the verdict where the token may not go out; None where it may."""
+    match site:
+        case Rejected() | Undetermined(reason=Reason.UNREACHABLE):
+            return site
+        case _:
+            return None
+
+
+def _refuses(reply: Reply | None) -> bool:
+    """Whether it refuses who asks: 401, or 403 that is no HTML page (those are proxies')."""
+    match reply:
+        case Answer(status=401) | Answer(status=403, is_html=False):
+            return True
+        case _:
+            return False
+
+
+def _refutes(reply: Reply) -> Rejected | None:
+    """Return how an answer shows that there is no Namely behind an address."""
+    match reply:
         case Answer(status=status) if 300 <= status < 400:
             return Rejected(Reason.SITE_REDIRECTS)
-        case Answer(status=200):
+        case Answer(status=200, is_json=False):
             return Rejected(Reason.SITE_ANSWERS_HTML)
         case Answer(status=404):
             return Rejected(Reason.SITE_UNKNOWN)
         case _:
-            return _no_verdict(reply)
+            return None
 
 
-def may_send_token(site: SiteFinding) -> bool:
-    """Whether the token may go out: the site is proved, or unrefuted and reachable."""
-    return isinstance(site, Proven) or (
-        isinstance(site, Undetermined) and site.reason is not Reason.UNREACHABLE
-    )
-
-
-def _no_verdict(answer: Answer) -> Undetermined:
-    """Explain an answer that neither accepts nor refuses.
+def _no_verdict(reply: Reply) -> Undetermined:
+    """Explain a reply that neither accepts nor refuses.
 
     406 is how Namely throttles `/profiles` (100 a minute); 429 is undocumented, but honoured.
     """
-    if answer.status in {406, 429}:
-        wait = 60 if answer.retry_after is None else min(answer.retry_after, MAX_RETRY_AFTER)
+    if isinstance(reply, Failure):
+        return Undetermined(_FAILED[reply])
+    if _throttles(reply):
+        wait = 60 if reply.retry_after is None else min(reply.retry_after, MAX_RETRY_AFTER)
         return Undetermined(Reason.THROTTLED, max(wait, 1))
-    if answer.status >= 500:
+    if reply.status >= 500:
         return Undetermined(Reason.OUTAGE)
     return Undetermined(Reason.UNEXPECTED_ANSWER)
 
 
-def _judge_me(reply: Reply, site: SiteFinding) -> Identity | Rejected | Undetermined:
-    proven = isinstance(site, Proven)
+def _throttles(reply: Reply) -> bool:
+    return isinstance(reply, Answer) and reply.status in {406, 429}
+
+
+def _identity(reply: Reply) -> Identity | None:
+    """Return whose the token is, where `/profiles/me` names exactly one profile."""
     match reply:
-        case Failure():
-            return Undetermined(_FAILED[reply])
         case Answer(
             status=200,
             body={"profiles": [{"id": str(profile_id), "email": str(email)} as profile]},
         ) if profile_id and email:
-            identity = Identity(
+            return Identity(
                 profile_id=profile_id,
                 name=_name(profile),
                 user_status=_text(profile.get("user_status")),
                 role=_text(profile.get("access_role")),
             )
-            if identity.user_status == "inactive":
-                return Rejected(Reason.OWNER_INACTIVE)
-            return identity
-        case Answer(status=401):
-            return Rejected(Reason.TOKEN_UNAUTHORIZED if proven else Reason.CREDENTIAL_UNCLEAR)
-        case Answer(status=403, is_html=False):
-            return Rejected(Reason.TOKEN_FORBIDDEN if proven else Reason.CREDENTIAL_UNCLEAR)
-        case Answer(status=status) if 300 <= status < 400 and not proven:
-            return Rejected(Reason.SITE_REDIRECTS)
-        case Answer(status=200, is_json=False, is_html=True) if not proven:
-            return Rejected(Reason.SITE_ANSWERS_HTML)
-        case Answer(status=404) if not proven:
-            return Rejected(Reason.SITE_UNKNOWN)
         case _:
-            return _no_verdict(reply)
+            return None
 
 
 @dataclass(frozen=True)
@@ -194,58 +212,71 @@ class _Sight:
     warnings: tuple[AccountWarning, ...]
 
 
-_WORK_FIELDS: Final = frozenset({"start_date", "departure_date", "reports_to", "employee_type"})
-_PERSONAL_FIELDS: Final = frozenset({"dob", "home", "personal_email", "mobile_phone", "home_phone"})
 _SALARY_FIELDS: Final = frozenset({"salary", "salaries"})
 _SSN_FIELDS: Final = frozenset({"ssn"})
+_SENSITIVE: Final = _SALARY_FIELDS | _SSN_FIELDS
 _FIELDS: Final = {
-    "work_fields": _WORK_FIELDS,
-    "personal_fields": _PERSONAL_FIELDS,
+    "work_fields": frozenset({"start_date", "departure_date", "reports_to", "employee_type"}),
+    "personal_fields": frozenset({"dob", "home", "personal_email", "mobile_phone", "home_phone"}),
     "salary": _SALARY_FIELDS,
     "ssn": _SSN_FIELDS,
 }
 CAPABILITIES: Final = ("own_profile", "profiles", "other_profiles", *_FIELDS)
 """What a receipt tells of a token, each yes, no or unknown."""
 
-
-_SEES_PEOPLE: Final[dict[str, Capability]] = {"own_profile": "yes", "profiles": "yes"}
-_SEES_NOBODY: Final[dict[str, Capability]] = {
+_SEES_ITSELF: Final[dict[str, Capability]] = {
+    **dict.fromkeys(CAPABILITIES, "unknown"),
     "own_profile": "yes",
+}
+_SEES_NOBODY: Final[dict[str, Capability]] = {
+    **_SEES_ITSELF,
     "profiles": "no",
     "other_profiles": "no",
 }
+_MOST_PEOPLE: Final = 10**9
+"""A total above it is no number of people, and may be too long to be stored."""
 
 
-def _judge_people(reply: Reply, me: Identity) -> _Sight | Undetermined:
-    unknown: dict[str, Capability] = dict.fromkeys(CAPABILITIES, "unknown")
+def _sight(reply: Reply, me: Identity) -> _Sight | None:
+    """Return what `/profiles` shows; None where it neither lists people nor refuses to."""
+    if _refuses(reply):
+        return _Sight(None, _SEES_NOBODY, (AccountWarning.NARROW_ROLE,))
+    profiles = _listed(reply)
+    if profiles is None:
+        return None
+    people = _total(reply)
+    sees: dict[str, Capability] = {**_SEES_ITSELF, "profiles": "yes"}
+    other = next((one for one in profiles if one.get("id") != me.profile_id), None)
+    if other is None:
+        return _Sight(people, {**sees, "other_profiles": "no"}, (AccountWarning.ONLY_SELF_VISIBLE,))
+    keys = frozenset(other)
+    for name, fields in _FIELDS.items():
+        sees[name] = "yes" if fields & keys else "no"
+    return _Sight(
+        people,
+        {**sees, "other_profiles": "yes"},
+        (AccountWarning.OVER_PRIVILEGED,) if _SENSITIVE & keys else (),
+    )
+
+
+_UNSEEN: Final = _Sight(None, _SEES_ITSELF, (AccountWarning.VISIBILITY_UNKNOWN,))
+
+
+def _listed(reply: Reply) -> list[dict[str, Json]] | None:
     match reply:
-        case Failure():
-            return Undetermined(_FAILED[reply])
-        case Answer(status=200, body={"profiles": list(profiles)} as body) if all(
+        case Answer(status=200, body={"profiles": list(profiles)}) if all(
             isinstance(profile, dict) for profile in profiles
         ):
-            others = [profile for profile in profiles if profile.get("id") != me.profile_id]
-            sees = unknown | _SEES_PEOPLE
-            people = _total(body)
-            if not others:
-                sees["other_profiles"] = "no"
-                return _Sight(people, sees, (AccountWarning.ONLY_SELF_VISIBLE,))
-            listed = set(others[0])
-            sees["other_profiles"] = "yes"
-            for name, keys in _FIELDS.items():
-                sees[name] = "yes" if keys & listed else "no"
-            over = "yes" in (sees["salary"], sees["ssn"])
-            return _Sight(people, sees, (AccountWarning.OVER_PRIVILEGED,) if over else ())
-        case Answer(status=401 | 403, is_html=False):
-            sees = unknown | _SEES_NOBODY
-            return _Sight(None, sees, (AccountWarning.NARROW_ROLE,))
+            return profiles
         case _:
-            return _no_verdict(reply)
+            return None
 
 
-def _total(body: Mapping[str, Json]) -> int | None:
-    match body:
-        case {"meta": {"total_count": int(total)}}:
+def _total(reply: Reply) -> int | None:
+    match reply:
+        case Answer(body={"meta": {"total_count": int(total)}}) if (
+            not isinstance(total, bool) and 0 <= total <= _MOST_PEOPLE
+        ):
             return total
         case _:
             return None
@@ -259,39 +290,60 @@ def _is_super_admin(reply: Reply) -> bool:
             return False
 
 
-def _judge_control(
-    reply: Reply | None,
-) -> Rejected | tuple[AccountWarning, ...]:
-    """Judge what a made-up token got from `/profiles/me`; None where it was not asked."""
-    match reply:
-        case Answer(status=401 | 403) | None:
-            return ()
+def _accepts_anything(control: Reply | None) -> bool:
+    """Whether a made-up token was shown somebody's profile."""
+    match control:
         case Answer(status=200, body={"profiles": [{"id": str()}, *_]}):
-            return Rejected(Reason.SITE_ACCEPTS_ANY_TOKEN)
+            return True
         case _:
-            return (AccountWarning.CONTROL_INCONCLUSIVE,)
+            return False
 
 
 _ADMIN_ROLES: Final = frozenset({"administrator", "admin", "super admin"})
 _PERSONAL_ROLES: Final = frozenset({"employee", "manager", "executive"})
 
 
-def judge(
-    site: SiteFinding, *, me: Reply, people: Reply, resources: Reply, control: Reply | None
-) -> Verdict:
-    """Return the verdict on a credential from everything that Namely answered."""
-    checked = _judge_control(control)
-    if isinstance(checked, Rejected):
-        return checked
-    identity = _judge_me(me, site)
-    if not isinstance(identity, Identity):
-        return identity
-    sight = _judge_people(people, identity)
-    if isinstance(sight, Undetermined):
-        return sight
+@dataclass(frozen=True, kw_only=True)
+class Replies:
+    """What came back to the questions about a token; `control` is None where it is not asked."""
+
+    me: Reply
+    people: Reply
+    resources: Reply
+    control: Reply | None
+
+
+def judge(site: SiteFinding, replies: Replies) -> Verdict:
+    """Return the verdict on a credential; the rules are those of `docs/verdicts.md`."""
+    unasked = barred(site)
+    if unasked:
+        return unasked
+    if _accepts_anything(replies.control):
+        return Rejected(Reason.SITE_ACCEPTS_ANY_TOKEN)
+    identity = _identity(replies.me)
+    if identity:
+        return _judge_identity(identity, site, replies)
+    if _refuses(replies.me):
+        return _doubt(site, replies) or _refusal(site, replies.me)
+    refuted = _refutes(replies.me) if isinstance(site, Guarded) else None
+    return refuted or _no_verdict(replies.me)
+
+
+def _judge_identity(identity: Identity, site: SiteFinding, replies: Replies) -> Verdict:
+    """Judge a token that `/profiles/me` has answered."""
+    if identity.user_status == "inactive":
+        return Rejected(Reason.OWNER_INACTIVE)
+    controlled = replies.control is None or _refuses(replies.control)
+    sight = _sight(replies.people, identity)
+    if sight is None:
+        if not controlled:
+            return _no_verdict(replies.people)
+        sight = _UNSEEN
     role = identity.role.lower()
-    warnings = {*checked, *sight.warnings}
-    if _is_super_admin(resources) or role in _ADMIN_ROLES:
+    warnings = set(sight.warnings)
+    if not controlled:
+        warnings.add(AccountWarning.CONTROL_INCONCLUSIVE)
+    if _is_super_admin(replies.resources) or role in _ADMIN_ROLES:
         warnings.add(AccountWarning.OVER_PRIVILEGED)
     if role in _PERSONAL_ROLES:
         warnings.add(AccountWarning.PERSONAL_TOKEN)
@@ -304,10 +356,57 @@ def judge(
             site=site.site if isinstance(site, Proven) else Site("", ""),
             identity=identity,
             visible_people=sight.people,
-            capabilities=sight.capabilities,
+            capabilities=dict(sight.capabilities),
             warnings=tuple(warning for warning in AccountWarning if warning in warnings),
         )
     )
+
+
+def _doubt(site: SiteFinding, replies: Replies) -> Undetermined | None:
+    """Return why a refusal does not count: Namely does not answer normally otherwise.
+
+    `/profiles` may be throttled: that is Namely's own limit, and may hold all day. `/resources` is
+    but a hint, and says nothing here.
+    """
+    if isinstance(site, Undetermined) and not isinstance(site, Guarded):
+        return site
+    if replies.control is not None and not _refuses(replies.control):
+        return _no_verdict(replies.control)
+    people = replies.people
+    if _refuses(people) or _throttles(people) or _listed(people) is not None:
+        return None
+    return _no_verdict(people)
+
+
+def _refusal(site: SiteFinding, me: Reply) -> Rejected:
+    """Return what a refusal means that counts."""
+    match site, me:
+        case Proven(), Answer(status=401):
+            return Rejected(Reason.TOKEN_UNAUTHORIZED)
+        case Proven(), _:
+            return Rejected(Reason.TOKEN_FORBIDDEN)
+        case _:
+            return Rejected(Reason.CREDENTIAL_UNCLEAR)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pending:
+    """Questions about a token that are on their way."""
+
+    me: Future[Reply]
+    people: Future[Reply]
+    resources: Future[Reply]
+    control: Future[Reply] | None
+
+    def verdict(self, site: SiteFinding) -> Verdict:
+        """Wait for the answers, in whatever order they come, and judge them."""
+        replies = Replies(
+            me=self.me.result(),
+            people=self.people.result(),
+            resources=self.resources.result(),
+            control=self.control.result() if self.control else None,
+        )
+        return judge(site, replies)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -315,36 +414,29 @@ class Questions:
     """Puts the questions of a probe; the same ones for a link and for a check."""
 
     namely: Namely
-    together: Together
     negative_control: bool
 
-    def site(self, subdomain: Subdomain, deadline: float) -> SiteFinding:
-        """Ask who the site is, without a token."""
-        return judge_site(self.namely.get(subdomain, SITE, None, deadline), subdomain)
+    def site(self, subdomain: Subdomain, *, now: float, deadline: float) -> SiteFinding:
+        """Ask who the site is, without a token, for at most a third of the time that is left.
 
-    def credential(
-        self,
-        credential: Credential,
-        site: SiteFinding,
-        deadline: float,
-        *beside: Callable[[], object],
-    ) -> tuple[Verdict, list[Any]]:
-        """Ask everything about a token at once, and run `beside` at the same time.
-
-        An exception of `beside` is raised after the answers have come.
+        So the rest is left for the token, even where this question hangs. Both moments are
+        `time.monotonic` ones.
         """
-        subdomain, token = credential.subdomain, credential.token
+        until = now + (deadline - now) / 3
+        return judge_site(self.namely.get(subdomain, SITE, None, until), subdomain)
 
-        def ask(path: str, with_token: Token) -> Callable[[], Reply]:
-            return lambda: self.namely.get(subdomain, path, with_token, deadline)
+    def ask(self, credential: Credential, *, deadline: float, pool: Executor) -> Pending:
+        """Start every question about a token at once; the site must be one that may see it."""
 
-        control = [ask(ME, made_up_token())] if self.negative_control else []
-        me, people, resources, *rest = self.together(
-            ask(ME, token), ask(PEOPLE, token), ask(RESOURCES, token), *control, *beside
+        def start(path: str, token: Token) -> Future[Reply]:
+            return pool.submit(self.namely.get, credential.subdomain, path, token, deadline)
+
+        return Pending(
+            me=start(ME, credential.token),
+            people=start(PEOPLE, credential.token),
+            resources=start(RESOURCES, credential.token),
+            control=start(ME, made_up_token()) if self.negative_control else None,
         )
-        answered = rest.pop(0) if control else None
-        verdict = judge(site, me=me, people=people, resources=resources, control=answered)
-        return verdict, rest
 
 
 def _text(value: Json | None) -> str:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal
 
-from namely_link.domain.account import Actor, Owner, timestamp
 from namely_link.domain.problems import Problem, Reason
+from namely_link.domain.values import Actor, ActorKind, Owner, timestamp
 from namely_link.http.bearers import Kind
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from namely_link.domain.account import ApiKey, PortalSession
+    from namely_link.commands.ports import Keys
+    from namely_link.domain.sessions import PortalSession
     from namely_link.http.bearers import Bearer
 
 type Scope = Literal["link", "sessions", "read", "manage", "portal"]
@@ -25,16 +26,6 @@ _BY_RANK: Final[dict[str, tuple[Scope, ...]]] = {
     "viewer": ("read",),
     "operator": ("link", "sessions", "read", "manage"),
 }
-
-
-class Store(Protocol):
-    """Where keys and portal sessions are kept. Both methods raise StorageError."""
-
-    def key(self, key_id: str) -> ApiKey | None:
-        """Read an API key."""
-
-    def portal(self, session_id: str) -> PortalSession | None:
-        """Read a portal session."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +56,7 @@ class Caller:
         return Owner(owner_id, owner_name)
 
 
-def authorised(store: Store, bearer: Bearer, *, scope: Scope, now: datetime) -> Caller:
+def authorised(keys: Keys, bearer: Bearer, *, scope: Scope, now: datetime) -> Caller:
     """Return who the bearer is, if it may do what the scope says.
 
     Raises:
@@ -73,13 +64,13 @@ def authorised(store: Store, bearer: Bearer, *, scope: Scope, now: datetime) -> 
     """
     match bearer.kind:
         case Kind.API_KEY:
-            key = store.key(bearer.id)
+            key = keys.key(bearer.id)
             if key is None or key.revoked or (key.expires_at and key.expires_at <= timestamp(now)):
                 raise Problem(Reason.UNAUTHORIZED)
-            caller, scopes = Caller(actor=Actor(kind="api_key", name=key.name)), key.scopes
+            caller, scopes = Caller(actor=Actor(kind=ActorKind.API_KEY, name=key.name)), key.scopes
         case Kind.PORTAL_SESSION:
-            portal = open_portal(store, bearer, now=now)
-            actor = Actor(kind="portal", name=portal.created_by)
+            portal = open_portal(keys, bearer, now=now)
+            actor = Actor(kind=ActorKind.PORTAL, name=portal.created_by)
             caller, scopes = Caller(actor=actor, owner=portal.owner), _BY_RANK[portal.rank]
         case _:
             raise Problem(Reason.FORBIDDEN)
@@ -88,13 +79,13 @@ def authorised(store: Store, bearer: Bearer, *, scope: Scope, now: datetime) -> 
     return caller
 
 
-def open_portal(store: Store, bearer: Bearer, *, now: datetime) -> PortalSession:
+def open_portal(keys: Keys, bearer: Bearer, *, now: datetime) -> PortalSession:
     """Return the portal session that the bearer is.
 
     Raises:
         Problem: unauthorized, session_expired.
     """
-    portal = store.portal(bearer.id) if bearer.kind is Kind.PORTAL_SESSION else None
+    portal = keys.portal(bearer.id) if bearer.kind is Kind.PORTAL_SESSION else None
     if portal is None:
         raise Problem(Reason.UNAUTHORIZED)
     if portal.expires_at <= timestamp(now):

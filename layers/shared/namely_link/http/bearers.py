@@ -11,7 +11,12 @@ import re
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from namely_link.domain.problems import Problem, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Kind(StrEnum):
@@ -55,3 +60,16 @@ def mint(kind: Kind) -> Bearer:
 def parse(text: str) -> Bearer | None:
     """Return what the text stands for, or None where it is no bearer of ours."""
     return _bearer(text) if _SHAPE.fullmatch(text) else None
+
+
+def authorization(headers: Mapping[str, str]) -> Bearer:
+    """Return the bearer of the Authorization header; header names in lower case.
+
+    Raises:
+        Problem: unauthorized.
+    """
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    found = parse(value.strip()) if scheme.lower() == "bearer" else None
+    if found is None:
+        raise Problem(Reason.UNAUTHORIZED)
+    return found

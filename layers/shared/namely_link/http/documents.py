@@ -5,27 +5,31 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from namely_link.domain.values import Site
+
 if TYPE_CHECKING:
-    from namely_link.domain.account import Account, ConnectSession, Deletion, PortalSession, Receipt
-    from namely_link.domain.problems import Problem
+    from namely_link.domain.account import Account, Deletion, Receipt
+    from namely_link.domain.lifecycle import Event
+    from namely_link.domain.sessions import ConnectSession, PortalSession
 
 type Document = dict[str, Any]
 
 
 def account(one: Account) -> Document:
     """Return the account as the API and the events show it; null where nothing is known."""
+    learned, health, deletion = one.receipt, one.health, one.deletion
     return {
         "id": one.id,
         "owner": asdict(one.owner),
         "provider": "namely",
         "subdomain": one.subdomain,
-        "site": asdict(one.site),
-        "identity": asdict(one.identity) if one.identity else None,
-        "visible_people": one.visible_people,
-        "capabilities": one.capabilities,
-        "warnings": list(one.warnings),
+        "site": asdict(learned.site if learned else Site("", "")),
+        "identity": asdict(learned.identity) if learned else None,
+        "visible_people": learned.visible_people if learned else None,
+        "capabilities": learned.capabilities if learned else {},
+        "warnings": list(learned.warnings) if learned else [],
         "status": one.status,
-        "status_reasons": [asdict(reason) for reason in one.status_reasons],
+        "status_reasons": [asdict(reason) for reason in health.reasons],
         "secret": asdict(one.secret) if one.secret else None,
         "token_hint": one.token_hint or None,
         "token_expires_by": one.token_expires_by or None,
@@ -34,21 +38,35 @@ def account(one: Account) -> Document:
         "type": one.type,
         "created_at": one.created_at,
         "linked_at": one.linked_at or None,
-        "checked_at": one.checked_at or None,
-        "next_check_at": one.next_check_at or None,
-        "recoverable_until": one.recoverable_until or None,
-        "deletion": _deletion(one.deletion) if one.deletion else None,
+        "checked_at": health.checked_at or None,
+        "next_check_at": health.next_check_at or None,
+        "recoverable_until": (deletion.recoverable_until if deletion else "") or None,
+        "deletion": _deletion(deletion) if deletion and deletion.requested_at else None,
         "revision": one.revision,
     }
 
 
 def _deletion(one: Deletion) -> Document:
-    return {key: value or None for key, value in asdict(one).items()}
+    shown = {key: value or None for key, value in asdict(one).items()}
+    del shown["recoverable_until"]  # of the account
+    return shown
+
+
+def event(one: Event, told_of: Account | None) -> Document:
+    """Return the detail of an event; what it says of its own goes before what the account says."""
+    return {
+        "event_id": one.event_id,
+        "version": "1",
+        "occurred_at": one.occurred_at,
+        "account": account(told_of) if told_of else None,
+        "previous_status": one.previous_status or None,
+        "correlation_id": one.correlation_id,
+    } | dict(one.data)
 
 
 def own_account(one: Account) -> Document:
-    """Return what the person with a connect session sees: not where the secret is."""
-    return account(one) | {"secret": None, "metadata": {}}
+    """Return what the person with a connect session sees: not where the secret is or was."""
+    return account(one) | {"secret": None, "deletion": None, "metadata": {}}
 
 
 def receipt(one: Receipt) -> Document:
@@ -70,7 +88,6 @@ def connect_session(one: ConnectSession) -> Document:
         "state": one.state,
         "attempts_left": one.attempts_left,
         "account_id": (one.linked.account_id if one.linked else one.account_id) or None,
-        "other_site": one.other_site,
         "subdomain": one.subdomain or None,
         "label": one.label or None,
         "metadata": one.metadata,
@@ -93,22 +110,3 @@ def portal_session(one: PortalSession) -> Document:
         "created_at": one.created_at,
         "expires_at": one.expires_at,
     }
-
-
-def problem(one: Problem, *, instance: str) -> Document:
-    """Return RFC 9457 problem details; `reason` is finer than `code`, for translations."""
-    optional = {
-        "field": one.field,
-        "hint": one.hint or None,
-        "retry_after": one.retry_after,
-        "attempts_left": one.attempts_left,
-    }
-    return {
-        "type": f"urn:namely-link:problem:{one.code}",
-        "title": one.title,
-        "status": one.status,
-        "detail": one.detail,
-        "code": one.code,
-        "reason": one.reason,
-        "instance": instance,
-    } | {key: value for key, value in optional.items() if value is not None}
