@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args
 
 import pytest
 from jsonschema import ValidationError
@@ -10,12 +10,12 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import contract
 from contract import DOCUMENT, METHODS, operations, resolved, validator
-from namely_link.domain.account import AccountType, AccountWarning, Capability, Status
+from namely_link.domain.account import AccountWarning, Status
 from namely_link.domain.credentials import MAX_TOKEN_LENGTH
 from namely_link.domain.probe import CAPABILITIES
 from namely_link.domain.problems import MEANINGS, Code, Problem, Reason
 from namely_link.domain.sessions import ConnectSession, PortalSession
-from namely_link.domain.values import Actor
+from namely_link.domain.values import AccountType, ActorKind, Capability
 from namely_link.http.access import SCOPES
 from namely_link.http.bearers import Kind
 from namely_link.http.body import MAX_BODY
@@ -38,8 +38,8 @@ RESPONSES = [
 ]
 
 
-def literals(owner: type, name: str) -> set[object]:
-    return set(get_args(get_type_hints(owner)[name]))
+def literals(owner: type, name: str) -> set[str]:
+    return set(re.findall(r"(\w+)", owner.__annotations__[name])) - {"Literal"}
 
 
 def walk(node: Any, *place: str) -> Any:
@@ -117,7 +117,7 @@ def test_every_operation_has_a_name_of_its_own_and_a_summary() -> None:
         (SCHEMAS["Capabilities"]["properties"], CAPABILITIES),
         (
             SCHEMAS["LedgerEntry"]["properties"]["actor"]["properties"]["kind"]["enum"],
-            literals(Actor, "kind"),
+            list(ActorKind),
         ),
         (
             SCHEMAS["ConnectSession"]["properties"]["state"]["enum"],

@@ -13,6 +13,7 @@ import pytest
 
 from namely_link import sentences
 from namely_link.domain.account import AccountWarning, Status
+from namely_link.domain.lifecycle import Action
 from namely_link.domain.probe import CAPABILITIES
 from namely_link.domain.problems import Code, Reason
 
@@ -134,10 +135,7 @@ def test_every_sentence_that_the_accounts_page_asks_for_is_sent_to_it() -> None:
 
 @pytest.mark.parametrize("language", sentences.languages())
 def test_every_action_of_the_ledger_and_status_has_its_word(language: str) -> None:
-    layer = ROOT / "layers" / "shared" / "namely_link"
-    text = "\n".join(one.read_text(encoding="utf-8") for one in layer.rglob("*.py"))
-    recorded = set(re.findall(r'"(?:Account|Link|Token|Capabilities) \w+",\s*"([a-z_]+)"', text))
-    assert {"linked", "renamed", "unlinked"} <= recorded
+    recorded = set(Action)
     assert recorded <= set(LOCALES[language]["accounts"]["ledger_action"])
     assert {one.value for one in Status} <= set(LOCALES[language]["accounts"]["status"])
 
