@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
 from namely_link.aws.bus import EventBridgeBus
@@ -31,25 +32,50 @@ def seal(kms) -> KmsSeal:
     return KmsSeal(client=kms, key_arn=kms.create_key()["KeyMetadata"]["Arn"])
 
 
-def test_what_is_sealed_opens_for_its_owner_and_subdomain(seal: KmsSeal) -> None:
-    sealed = seal.seal(GOOD, owner_id="o1", subdomain="acme")
+BOUND = {
+    "owner_id": "o1",
+    "subdomain": "acme",
+    "request_id": "q1",
+    "expires_at": "2100-01-01T00:00:00Z",
+}
+
+
+def test_what_is_sealed_opens_for_its_request(seal: KmsSeal) -> None:
+    sealed = seal.seal(GOOD, **BOUND)
     assert GOOD not in sealed
-    assert seal.unseal(sealed, owner_id="o1", subdomain="acme") == GOOD
+    assert seal.unseal(sealed, **BOUND) == GOOD
+
+
+@pytest.mark.parametrize("name", BOUND)
+def test_a_seal_does_not_open_for_another_request(seal: KmsSeal, name: str) -> None:
+    sealed = seal.seal(GOOD, **BOUND)
+    with pytest.raises(SealBrokenError):
+        seal.unseal(sealed, **BOUND | {name: "another"})
+
+
+@pytest.mark.parametrize("sealed", ["no base64!", "é", "", base64.b64encode(b"x" * 6145).decode()])
+def test_what_is_no_seal_does_not_open(seal: KmsSeal, sealed: str) -> None:
+    with pytest.raises(SealBrokenError):
+        seal.unseal(sealed, **BOUND)
 
 
 @pytest.mark.parametrize(
-    "context", [{"owner_id": "o2", "subdomain": "acme"}, {"owner_id": "o1", "subdomain": "b"}]
+    "code", ["InvalidCiphertextException", "IncorrectKeyException", "ValidationException"]
 )
-def test_a_seal_does_not_open_for_others(seal: KmsSeal, context: dict[str, str]) -> None:
-    sealed = seal.seal(GOOD, owner_id="o1", subdomain="acme")
-    with pytest.raises(SealBrokenError):
-        seal.unseal(sealed, **context)
+def test_what_kms_does_not_take_is_a_broken_seal(kms, seal: KmsSeal, code: str) -> None:
+    with Stubber(kms) as stub:
+        stub.add_client_error("decrypt", code)
+        with pytest.raises(SealBrokenError):
+            seal.unseal("YQ==", **BOUND)
 
 
-@pytest.mark.parametrize("sealed", ["no base64!", "", base64.b64encode(b"no ciphertext").decode()])
-def test_what_is_no_seal_does_not_open(seal: KmsSeal, sealed: str) -> None:
-    with pytest.raises((SealBrokenError, StorageError)):
-        seal.unseal(sealed, owner_id="o1", subdomain="acme")
+def test_kms_out_of_reach_is_translated(kms, seal: KmsSeal) -> None:
+    def fail(**_unused: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://kms.example.com")
+
+    kms.meta.events.register("before-send", fail)
+    with pytest.raises(StorageError):
+        seal.unseal("YQ==", **BOUND)
 
 
 @pytest.mark.parametrize("operation", ["encrypt", "decrypt"])
@@ -58,7 +84,7 @@ def test_a_fault_of_kms_is_translated(kms, seal: KmsSeal, operation: str) -> Non
         stub.add_client_error(operation, "KMSInternalException")
         call = seal.seal if operation == "encrypt" else seal.unseal
         with pytest.raises(StorageError):
-            call("YQ==", owner_id="o1", subdomain="acme")
+            call("YQ==", **BOUND)
 
 
 def test_a_check_waits_in_the_queue(table) -> None:
@@ -139,9 +165,10 @@ class Desk:
         return intake.handle(event)
 
     def request(self, token: str = GOOD, **changes: object) -> dict[str, Any]:
-        sealed = self.seal.seal(token, owner_id="o1", subdomain="acme")
-        detail = {"owner_id": "o1", "owner_name": "Owner One", "subdomain": "acme"}
-        return detail | {"sealed_token": sealed, "request_id": "q1"} | changes
+        own = {"request_id", "expires_at"} & changes.keys()
+        bound = BOUND | {name: str(changes[name]) for name in own}
+        sealed = self.seal.seal(token, **bound)
+        return BOUND | {"owner_name": "Owner One", "sealed_token": sealed} | changes
 
     def notices(self) -> list[dict[str, Any]]:
         return [
@@ -177,11 +204,17 @@ def test_the_same_request_again_changes_nothing(desk: Desk) -> None:
     assert desk.accounts() == before
 
 
-def test_a_request_without_an_id_is_known_by_its_events(desk: Desk) -> None:
+def test_a_request_without_its_id_opens_no_seal(desk: Desk) -> None:
     request = {key: one for key, one in desk.request().items() if key != "request_id"}
-    desk.handle("Link Requested", request)
-    desk.handle("Link Requested", request, id="e2")
-    assert desk.world.actions(desk.accounts()[0]) == ["relinked", "linked"]
+    assert desk.handle("Link Requested", request) == "refused: invalid_request"
+    assert desk.accounts() == []
+
+
+def test_a_seal_that_has_ended_is_refused_with_how_to_seal(desk: Desk) -> None:
+    request = desk.request(expires_at="2020-01-01T00:00:00Z")
+    assert desk.handle("Link Requested", request) == "refused: invalid_request"
+    (notice,) = desk.notices()
+    assert "expires_at" in notice["detail"]
 
 
 def test_a_refused_token_is_told_once_and_not_tried_again(desk: Desk) -> None:

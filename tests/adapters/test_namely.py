@@ -19,7 +19,7 @@ from namely_link.domain.probe import (
     Questions,
     may_send_token,
 )
-from namely_link.domain.problems import SENTENCES
+from namely_link.domain.problems import MEANINGS
 from namely_link.namely import api as adapter
 from namely_link.namely.api import NamelyApi
 from simulator import Simulator
@@ -56,7 +56,7 @@ def outcome(api: NamelyApi, subdomain: str, token: str) -> str:
         with ThreadPoolExecutor(4) as pool:
             pending = questions.ask(credential, deadline=now + SLOW, pool=pool)
             verdict = pending.verdict(verdict)
-    return "linked" if isinstance(verdict, Accepted) else SENTENCES[verdict.reason].code
+    return "linked" if isinstance(verdict, Accepted) else MEANINGS[verdict.reason].code
 
 
 @pytest.mark.parametrize("name", [one.name for one in credentials()])

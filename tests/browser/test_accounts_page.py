@@ -623,10 +623,7 @@ def test_the_deletion_receipt_is_shown_once_there_is_one(enter: Enter, link, own
         expect(shown).to_contain_text(text)
 
 
-@pytest.mark.parametrize("allowed", [False, True])
-def test_a_relink_may_leave_its_site_only_where_the_operator_says_so(
-    enter: Enter, link, owner: str, allowed: bool
-) -> None:
+def test_a_link_for_the_customer_to_relink_names_the_site(enter: Enter, link, owner: str) -> None:
     account = link(owner, "acme")
     opened = enter(owner=owner)
     made = {"url": "https://example.com/hub#nls_x", "expires_at": "2030-01-01T00:00:00Z"}
@@ -639,18 +636,10 @@ def test_a_relink_may_leave_its_site_only_where_the_operator_says_so(
     opened.page.route("**/v1/connect-sessions", answer)
     opened.menu("acme", "Re-link…")
     dialog = opened.page.get_by_role("dialog")
-    box = dialog.get_by_role("checkbox", name="Allow another Namely site")
-    expect(box).not_to_be_checked()
-    expect(box).to_have_accessible_description(re.compile("another site.*recorded"))
-    if allowed:
-        box.check()
     dialog.get_by_role("button", name="Make the link").click()
     expect(dialog.get_by_label("Link", exact=True)).to_have_value(made["url"])
     (body,) = asked
-    assert body["account_id"] == account["id"]
-    assert body.get("other_site") is (True if allowed else None)
-    # A link that names the site would hold the customer to it.
-    assert body.get("subdomain") == (None if allowed else "acme")
+    assert (body["account_id"], body["subdomain"]) == (account["id"], "acme")
 
 
 def test_a_failed_account_says_why(enter: Enter, link, owner: str) -> None:

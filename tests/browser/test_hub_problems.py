@@ -21,7 +21,7 @@ from hub_states import (
 ROOT = Path(__file__).parents[2]
 LANGUAGES = {
     file.stem: json.loads(file.read_text(encoding="utf-8"))
-    for file in (ROOT / "functions/hub/web/locales").glob("*.json")
+    for file in (ROOT / "layers/shared/namely_link/sentences").glob("*.json")
 }
 SENTENCES, GERMAN = LANGUAGES["en"], LANGUAGES["de"]
 ENDINGS = {

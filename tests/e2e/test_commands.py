@@ -88,12 +88,12 @@ def test_a_key_has_known_scopes_only(run) -> None:
 
 
 def test_an_event_file_can_be_given_to_its_function(run) -> None:
-    done = python(run[1], "local.invoke", "hub", "events/hub/health.json", "--local")
+    done = python(run[1], "local.invoke", "link", "events/link/health.json", "--local")
     assert json.loads(done.stdout)["body"] == {"status": "ok", "stack": "namely-link"}
 
 
 def test_an_event_that_links_is_filled_in_with_what_runs(run) -> None:
-    done = python(run[1], "local.invoke", "hub", "events/hub/link-dry-run.json", "--local")
+    done = python(run[1], "local.invoke", "link", "events/link/link-dry-run.json", "--local")
     assert json.loads(done.stdout)["body"]["receipt"]["visible_people"] == 412
 
 
@@ -105,8 +105,8 @@ def test_an_event_that_needs_more_says_what(run) -> None:
 def test_commands_say_when_nothing_runs(tmp_path: Path) -> None:
     for command in (
         ["local.api_key", "--name", "x"],
-        ["local.invoke", "hub", "x"],
-        ["local.seal", "--owner", "x", "--subdomain", "x"],
+        ["local.invoke", "link", "x"],
+        ["local.seal", "--owner", "x", "--subdomain", "x", "--request-id", "x"],
     ):
         done = python(tmp_path, *command, "--local")
         assert (done.returncode, done.stderr) == (1, "Nothing runs here: start `make run` first.\n")
@@ -114,6 +114,7 @@ def test_commands_say_when_nothing_runs(tmp_path: Path) -> None:
 
 def test_a_token_is_sealed_from_standard_input(run) -> None:
     command = [sys.executable, "-m", "local.seal", "--owner", "o1", "--subdomain", "acme"]
+    command += ["--request-id", "q1"]
     done = subprocess.run(
         [*command, "--local"],
         cwd=ROOT,
@@ -124,7 +125,9 @@ def test_a_token_is_sealed_from_standard_input(run) -> None:
         timeout=60,
         check=True,
     )
-    assert len(done.stdout.strip()) > 64
+    sealed = json.loads(done.stdout)
+    assert list(sealed) == ["request_id", "owner_id", "subdomain", "expires_at", "sealed_token"]
+    assert len(sealed["sealed_token"]) > 64
     assert "t" * 64 not in done.stdout
 
 

@@ -212,7 +212,9 @@ def test_a_revoked_token_fails_and_recovers_on_the_bus(stack, bus: Bus) -> None:
 
 def test_an_event_with_a_sealed_token_links_an_account(stack, bus: Bus) -> None:
     known = stack.simulator.credential("small-company")
-    detail = {"owner_id": "sealed", "owner_name": "Sealed Ltd", "subdomain": known.subdomain}
+    bound = {"owner_id": "sealed", "subdomain": known.subdomain, "request_id": "once"}
+    bound |= {"expires_at": "2100-01-01T00:00:00Z"}
+    detail = bound | {"owner_name": "Sealed Ltd"}
     bus.put("Link Requested", detail | {"token": known.token, "request_id": "plain"})
     assert bus.wait_for("Link Rejected", "sealed")["code"] == "invalid_request"
     key = aws(stack, "cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
@@ -220,7 +222,7 @@ def test_an_event_with_a_sealed_token_links_an_account(stack, bus: Bus) -> None:
     sealed = aws(stack, "kms").encrypt(
         KeyId=arn,
         Plaintext=known.token.encode(),
-        EncryptionContext={"owner_id": "sealed", "subdomain": known.subdomain},
+        EncryptionContext=bound,
     )["CiphertextBlob"]
     bus.put("Link Requested", detail | {"sealed_token": base64.b64encode(sealed).decode()})
     account = bus.wait_for("Account Linked", "sealed")["account"]

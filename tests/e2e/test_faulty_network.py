@@ -1,4 +1,4 @@
-"""A part of the fault matrix on the emulator: a proxy between `hub` and AWS throttles and cuts."""
+"""A part of the fault matrix on the emulator: a proxy between `link` and AWS throttles and cuts."""
 
 import json
 import sys
@@ -24,7 +24,7 @@ def aws(stack, service: str):
 
 @pytest.fixture(scope="module")
 def proxy(stack, tmp_path_factory: pytest.TempPathFactory):
-    """Lead what `hub` asks of DynamoDB and Secrets Manager through a proxy, and put rules there."""
+    """Lead what `link` asks of DynamoDB and Secrets Manager through a proxy with rules."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     log = tmp_path_factory.mktemp("proxy") / "log"

@@ -57,3 +57,9 @@ def test_a_function_needs_nothing_but_the_layer_and_compiles_nothing(stack, name
 def test_botocore_knows_the_services_that_are_called_and_no_others(stack) -> None:
     data = LAYER / "botocore" / "data"
     assert sorted(one.name for one in data.iterdir() if one.is_dir()) == SERVICES
+
+
+def test_the_sentences_are_in_it(stack) -> None:
+    sources = (BOOTSTRAP.parent / "sentences").glob("*.json")
+    shipped = (LAYER / "namely_link" / "sentences").glob("*.json")
+    assert {one.name for one in shipped} == {one.name for one in sources}

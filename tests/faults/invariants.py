@@ -193,7 +193,7 @@ class Inspector:
         known = {one["id"]: one for one in accounts}
         ledgers = self._ledgers()
         for file, reply in self.house.replies:
-            if not file.startswith("hub/link") or not reply.done:
+            if not file.startswith("link/link") or not reply.done:
                 continue
             account = reply.body["id"]
             actions = {entry["action"] for entry in ledgers[account]}

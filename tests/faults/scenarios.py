@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from faults.house import SEALED_UNTIL
 from faults.wire import Fault, Run
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Scenario:
 
 def linked(house: House, token: str = A) -> None:
     """An account is linked, and its events are told."""
-    reply = house.http("hub/link", TOKEN=token)
+    reply = house.http("link/link", TOKEN=token)
     assert reply.status == 201, reply
     house.values["ACCOUNT_ID"] = reply.body["id"]
     house.drain_stream()
@@ -65,7 +66,7 @@ def parked(house: House, token: str = A) -> None:
     """A link waits for Namely, which is back."""
     house.namely.down = True
     with_session(house)
-    reply = house.http("hub/link-by-session", TOKEN=token)
+    reply = house.http("link/link-by-session", TOKEN=token)
     assert reply.status == 202, reply
     house.namely.down = False
 
@@ -109,17 +110,17 @@ def died(house: House, file: str, at: str, fault: Fault, **values: str) -> None:
 
 
 def first_link_died(house: House) -> None:
-    died(house, "hub/link", "dynamodb TransactWriteItems#2", Fault.KILLED_BEFORE)
+    died(house, "link/link", "dynamodb TransactWriteItems#2", Fault.KILLED_BEFORE)
 
 
 def relink_died(house: House) -> None:
     linked(house)
-    died(house, "hub/link", "dynamodb TransactWriteItems#1", Fault.KILLED_BEFORE, TOKEN=B)
+    died(house, "link/link", "dynamodb TransactWriteItems#1", Fault.KILLED_BEFORE, TOKEN=B)
 
 
 def relink_unpromoted(house: House) -> None:
     linked(house)
-    died(house, "hub/link", "dynamodb TransactWriteItems#1", Fault.KILLED_AFTER, TOKEN=B)
+    died(house, "link/link", "dynamodb TransactWriteItems#1", Fault.KILLED_AFTER, TOKEN=B)
 
 
 def unlink_died(house: House) -> None:
@@ -136,7 +137,10 @@ def event(file: str, **values: str) -> Once:
     """Deliver an event."""
 
     def once(house: House, run: Run, twin: str) -> bool:
-        sealed = {"SEALED_TOKEN": house.seal(values.get("TOKEN", A))}
+        sealed = {
+            "SEALED_TOKEN": house.seal(values.get("TOKEN", A)),
+            "EXPIRES_AT": SEALED_UNTIL,
+        }
         given = house.event(file, **sealed | values)
         return house.deliver("intake" + twin, given, run) is not None
 
@@ -163,8 +167,8 @@ def publish(house: House, run: Run, _twin: str) -> bool:
 
 def two_changes(house: House) -> None:
     """Two events are not published yet."""
-    assert house.http("hub/link").status == 201
-    assert house.http("hub/link", TOKEN=B).status == 200
+    assert house.http("link/link").status == 201
+    assert house.http("link/link", TOKEN=B).status == 200
 
 
 def down(house: House) -> None:
@@ -192,39 +196,39 @@ def suspended(house: House) -> None:
 
 
 SCENARIOS: Final = (
-    Scenario(name="link by a session", prepare=with_session, once=request("hub/link-by-session")),
-    Scenario(name="link by a key", once=request("hub/link")),
-    Scenario(name="link, refused", once=request("hub/link", TOKEN=BAD), ends=""),
+    Scenario(name="link by a session", prepare=with_session, once=request("link/link-by-session")),
+    Scenario(name="link by a key", once=request("link/link")),
+    Scenario(name="link, refused", once=request("link/link", TOKEN=BAD), ends=""),
     Scenario(
         name="link after one that died",
         prepare=first_link_died,
-        once=request("hub/link", TOKEN=B),
+        once=request("link/link", TOKEN=B),
         token=B,
     ),
     Scenario(
         name="re-link by a session",
         prepare=relink_session,
-        once=request("hub/link-by-session", TOKEN=B),
+        once=request("link/link-by-session", TOKEN=B),
         token=B,
     ),
-    Scenario(name="re-link by a key", prepare=linked, once=request("hub/link", TOKEN=B), token=B),
-    Scenario(name="re-link, refused", prepare=linked, once=request("hub/link", TOKEN=BAD)),
+    Scenario(name="re-link by a key", prepare=linked, once=request("link/link", TOKEN=B), token=B),
+    Scenario(name="re-link, refused", prepare=linked, once=request("link/link", TOKEN=BAD)),
     Scenario(
         name="re-link after one that died",
         prepare=relink_died,
-        once=request("hub/link", TOKEN="c" * 64),
+        once=request("link/link", TOKEN="c" * 64),
         token="c" * 64,
     ),
     Scenario(
         name="re-link after one that was not promoted",
         prepare=relink_unpromoted,
-        once=request("hub/link", TOKEN="c" * 64),
+        once=request("link/link", TOKEN="c" * 64),
         token="c" * 64,
     ),
     Scenario(
         name="re-link to another site",
         prepare=move_session,
-        once=request("hub/link-by-session", SUBDOMAIN="other", TOKEN=B),
+        once=request("link/link-by-session", SUBDOMAIN="other", TOKEN=B),
         token=B,
     ),
     Scenario(name="unlink", prepare=linked, once=request("api/unlink"), ends="unlinked"),
@@ -233,9 +237,9 @@ SCENARIOS: Final = (
     Scenario(name="resume", prepare=suspended, once=request("api/resume")),
     Scenario(name="rename", prepare=linked, once=request("api/rename")),
     Scenario(name="ask for a check", prepare=linked, once=request("api/check")),
-    Scenario(name="park", prepare=down, once=request("hub/link-by-session"), after=up),
+    Scenario(name="park", prepare=down, once=request("link/link-by-session"), after=up),
     Scenario(
-        name="link what is parked", prepare=parked, once=request("hub/link", TOKEN=B), token=B
+        name="link what is parked", prepare=parked, once=request("link/link", TOKEN=B), token=B
     ),
     Scenario(name="check: a parked link finishes", prepare=parked_and_due, once=checks),
     Scenario(
@@ -306,52 +310,52 @@ class Pair:
 PAIRS: Final = (
     Pair(
         name="two links of one owner and site",
-        one=request("hub/link"),
-        two=request("hub/link", TOKEN=B),
+        one=request("link/link"),
+        two=request("link/link", TOKEN=B),
     ),
     Pair(
         name="one session, twice the same",
         prepare=with_session,
-        one=request("hub/link-by-session"),
-        two=request("hub/link-by-session"),
+        one=request("link/link-by-session"),
+        two=request("link/link-by-session"),
     ),
     Pair(
         name="one session, two tokens",
         prepare=with_session,
-        one=request("hub/link-by-session"),
-        two=request("hub/link-by-session", TOKEN=B),
+        one=request("link/link-by-session"),
+        two=request("link/link-by-session", TOKEN=B),
     ),
     Pair(
         name="two re-links",
         prepare=linked,
-        one=request("hub/link", TOKEN=B),
-        two=request("hub/link", TOKEN="c" * 64),
+        one=request("link/link", TOKEN=B),
+        two=request("link/link", TOKEN="c" * 64),
     ),
     Pair(
         name="a re-link to another site and a link of it",
         prepare=move_session,
-        one=request("hub/link-by-session", SUBDOMAIN="other", TOKEN=B),
-        two=request("hub/link", SUBDOMAIN="other", TOKEN="c" * 64),
+        one=request("link/link-by-session", SUBDOMAIN="other", TOKEN=B),
+        two=request("link/link", SUBDOMAIN="other", TOKEN="c" * 64),
         ends=(("active",), ("active", "active")),
     ),
     Pair(
         name="a re-link to another site and one of the old",
         prepare=move_session,
-        one=request("hub/link-by-session", SUBDOMAIN="other", TOKEN=B),
-        two=request("hub/link", TOKEN="c" * 64),
+        one=request("link/link-by-session", SUBDOMAIN="other", TOKEN=B),
+        two=request("link/link", TOKEN="c" * 64),
         ends=(("active",), ("active", "active")),
     ),
     Pair(
         name="a re-link and an unlinking",
         prepare=linked,
-        one=request("hub/link", TOKEN=B),
+        one=request("link/link", TOKEN=B),
         two=request("api/unlink"),
         ends=(("active", "unlinked"), ("unlinked",)),
     ),
     Pair(
         name="a link and a restoring",
         prepare=unlinked,
-        one=request("hub/link", TOKEN=B),
+        one=request("link/link", TOKEN=B),
         two=request("api/restore"),
         ends=(("active",), ("active", "unlinked")),
     ),
@@ -373,25 +377,25 @@ PAIRS: Final = (
         name="a sweep and a link after one that died",
         prepare=first_link_died,
         one=sweep,
-        two=request("hub/link", TOKEN=B),
+        two=request("link/link", TOKEN=B),
     ),
     Pair(
         name="a sweep and a re-link after one that died",
         prepare=relink_died,
         one=sweep,
-        two=request("hub/link", TOKEN="c" * 64),
+        two=request("link/link", TOKEN="c" * 64),
     ),
     Pair(
         name="a sweep that promotes and a re-link",
         prepare=relink_unpromoted,
         one=sweep,
-        two=request("hub/link", TOKEN="c" * 64),
+        two=request("link/link", TOKEN="c" * 64),
     ),
     Pair(
         name="a sweep that undoes and a link",
         prepare=rejected_later,
         one=sweep,
-        two=request("hub/link", TOKEN=B),
+        two=request("link/link", TOKEN=B),
     ),
     Pair(
         name="two sweeps that undo",
@@ -410,13 +414,13 @@ PAIRS: Final = (
         name="a check and a re-link",
         prepare=check_due,
         one=checks,
-        two=request("hub/link", TOKEN=B),
+        two=request("link/link", TOKEN=B),
     ),
     Pair(
         name="a check that fails an account and a re-link",
         prepare=lambda house: refused(house, times=1),
         one=checks,
-        two=request("hub/link", TOKEN=B),
+        two=request("link/link", TOKEN=B),
     ),
     Pair(
         name="a check and an unlinking",
@@ -429,7 +433,7 @@ PAIRS: Final = (
         name="a check of a parked link and a link",
         prepare=parked_and_due,
         one=checks,
-        two=request("hub/link", TOKEN=B),
+        two=request("link/link", TOKEN=B),
     ),
     Pair(
         name="an event delivered twice",
@@ -440,7 +444,7 @@ PAIRS: Final = (
         name="a suspension and a re-link",
         prepare=linked,
         one=request("api/suspend"),
-        two=request("hub/link", TOKEN=B),
+        two=request("link/link", TOKEN=B),
         ends=(("active",), ("suspended",)),
     ),
 )

@@ -41,18 +41,17 @@ ENVIRON = {
 
 @dataclass
 class House:
-    """Both functions over one table."""
+    """The functions of the API over one table, by their names."""
 
-    hub: ModuleType
-    api: ModuleType
+    functions: dict[str, ModuleType]
     simulator: Simulator
     values: dict[str, str]
     context: Context = field(default_factory=Context)
 
     def logged(self) -> str:
-        """Everything that both functions have logged."""
-        return self.hub.logger.registered_handler.stream.getvalue() + (
-            self.api.logger.registered_handler.stream.getvalue()
+        """Everything that the functions have logged."""
+        return "".join(
+            one.logger.registered_handler.stream.getvalue() for one in self.functions.values()
         )
 
     def event(self, file: str, **values: str) -> dict[str, Any]:
@@ -63,7 +62,7 @@ class House:
     def invoke(self, file: str, *, changes: dict[str, Any] | None = None, **values: str) -> Any:
         """Give a file of `events/` to its function and return the answer, its body parsed."""
         event = self.event(file, **values) | (changes or {})
-        module = getattr(self, file.partition("/")[0])
+        module = self.functions[file.partition("/")[0]]
         answer = module.handler(event, self.context)
         contract.check(event, answer)
         if answer["body"].startswith("{"):
@@ -73,7 +72,7 @@ class House:
     def link(self, name: str = "acme", **values: str) -> Any:
         known = self.simulator.credential(name)
         values = {"SUBDOMAIN": known.subdomain, "TOKEN": known.token} | values
-        return self.invoke("hub/link", **values)
+        return self.invoke("link/link", **values)
 
     def portal(self, **fields: object) -> str:
         made = self.invoke("api/make-portal", changes={"body": json.dumps(fields)})["json"]
@@ -91,7 +90,7 @@ def load_function(name: str) -> ModuleType:
     return module
 
 
-sys.path.insert(0, str(ROOT / "functions" / "hub"))  # where Lambda finds a function's modules
+sys.path.insert(0, str(ROOT / "functions" / "pages"))  # where Lambda finds a function's modules
 
 
 @pytest.fixture(scope="module")
@@ -120,10 +119,9 @@ def house(environ, simulator: Simulator):
         create_table(boto3.client("dynamodb"), "table")
         key = make_key("backend", table="table", environ={"AWS_DEFAULT_REGION": REGION})
         acme = simulator.credential("acme")
-        hub = load_function("hub")
+        functions = {name: load_function(name) for name in ("link", "api", "pages")}
         yield House(
-            hub,
-            load_function("api"),
+            functions,
             simulator,
             {
                 "API_KEY": key,
@@ -135,5 +133,5 @@ def house(environ, simulator: Simulator):
                 "ACCOUNT_ID": "acc_nobody",
             },
         )
-        if hub.ports.cache_info().currsize:
-            hub.ports().questions.namely.__exit__()
+        if functions["link"].ports.cache_info().currsize:
+            functions["link"].ports().questions.namely.__exit__()

@@ -37,7 +37,7 @@ def test_a_session_is_made_with_its_link(house) -> None:
 
 def test_the_link_leads_to_the_companys_own_domain_where_there_is_one(house, environ, load) -> None:
     environ.setenv("PUBLIC_URL", "https://link.example.com")
-    house.api = load("api")
+    house.functions["api"] = load("api")
     assert house.session()["url"].startswith("https://link.example.com/hub#nls_")
 
 
@@ -67,45 +67,6 @@ def test_a_relink_session_is_for_an_account_of_its_owner(house, linked) -> None:
     assert make("o2")["json"]["code"] == "not_found"
     house.invoke("api/unlink")
     assert make("o1")["json"]["code"] == "not_found"
-
-
-def relink(house, bearer: str = "", **fields: object):
-    body = {"owner_id": "o1", "owner_name": "X", "other_site": True} | fields
-    values = {"API_KEY": bearer} if bearer else {}
-    return house.invoke("api/make-session", changes={"body": json.dumps(body)}, **values)["json"]
-
-
-def test_a_session_for_another_site_says_so_and_moves_the_account(house, linked) -> None:
-    made = relink(house, account_id=linked["id"])
-    assert (made["account_id"], made["other_site"]) == (linked["id"], True)
-    house.values |= {"SESSION": made["token"], "SESSION_ID": made["id"]}
-    assert house.invoke("api/read-session")["json"]["other_site"] is True
-    assert house.invoke("hub/session-current")["json"]["other_site"] is True
-    known = house.simulator.credential("small-company")
-    values = {"SUBDOMAIN": known.subdomain, "TOKEN": known.token}
-    moved = house.invoke("hub/link-by-session", **values)
-    assert (moved["statusCode"], moved["json"]["id"]) == (200, linked["id"])
-    assert moved["json"]["subdomain"] == known.subdomain
-    entry = house.invoke("api/ledger")["json"]["entries"][0]
-    assert entry["detail"] == f"{linked['subdomain']} → {known.subdomain}"
-
-
-def test_an_ordinary_session_is_for_no_other_site(house) -> None:
-    assert house.session()["other_site"] is False
-
-
-def test_another_site_is_for_an_account_that_is_linked_again(house) -> None:
-    answer = relink(house)
-    assert (answer["code"], answer["field"]) == ("invalid_request", "other_site")
-
-
-def test_another_site_needs_the_scope_to_manage(house, linked) -> None:
-    environ = {"AWS_DEFAULT_REGION": "eu-central-1"}
-    key = make_key("x", table="table", environ=environ, scopes=["sessions"])
-    assert relink(house, key, account_id=linked["id"])["code"] == "forbidden"
-    assert relink(house, key, account_id=linked["id"], other_site=False)["state"] == "open"
-    operator = house.portal(rank="operator")
-    assert relink(house, operator, account_id=linked["id"])["other_site"] is True
 
 
 def test_an_unlinked_account_is_not_renamed(house, linked) -> None:
@@ -250,7 +211,7 @@ def test_the_api_describes_itself_with_its_own_address(house, environ, load) -> 
     assert answer["json"]["servers"][0]["url"] == base
     assert answer["multiValueHeaders"]["Cache-Control"] == ["public, max-age=300"]
     environ.setenv("PUBLIC_URL", "https://link.example.com")
-    house.api = load("api")
+    house.functions["api"] = load("api")
     own = house.invoke("api/openapi")["json"]
     assert own["servers"][0]["url"] == "https://link.example.com"
     assert own["paths"] == answer["json"]["paths"] == DOCUMENT["paths"]
@@ -316,7 +277,7 @@ def test_a_portal_session_of_one_owner_keeps_to_it(house, linked) -> None:
     assert house.invoke("api/list", API_KEY=other, changes=everything)["json"]["accounts"] == []
     assert house.link(API_KEY=other)["json"]["code"] == "forbidden"
     credential = {"subdomain": "acme", "token": house.values["TOKEN"]}
-    own = house.invoke("hub/link", API_KEY=other, changes={"body": json.dumps(credential)})["json"]
+    own = house.invoke("link/link", API_KEY=other, changes={"body": json.dumps(credential)})["json"]
     assert own["owner"] == {"id": "o2", "name": "Owner Two"}
     assert house.invoke("api/list", API_KEY=other, changes=everything)["json"]["accounts"] == [own]
 

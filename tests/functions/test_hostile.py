@@ -152,8 +152,8 @@ def test_an_id_of_no_shape_is_not_looked_up(house, monkeypatch) -> None:
     def fail(*_args: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(type(house.api.registry()), "account", fail)
-    monkeypatch.setattr(type(house.api.registry()), "session", fail)
+    monkeypatch.setattr(type(house.functions["api"].registry()), "account", fail)
+    monkeypatch.setattr(type(house.functions["api"].registry()), "session", fail)
     for name in ("%00", "a b", "\u00e9", "..", "acc_" + "0" * 3000, "cs_\u0661"):
         for file in ("read", "read-session", "rename", "check", "ledger"):
             answer = house.invoke(f"api/{file}", ACCOUNT_ID=name, SESSION_ID=name)
@@ -171,7 +171,7 @@ def test_the_case_of_a_header_does_not_matter(house) -> None:
 def test_a_request_without_headers_is_unauthorized(house) -> None:
     for headers in (None, {}):
         changes = {"headers": headers, "multiValueHeaders": headers, "body": None}
-        for file in ("api/list", "hub/session-current", "hub/link"):
+        for file in ("api/list", "link/session-current", "link/link"):
             assert refusal(house.invoke(file, changes=changes)) == ("unauthorized", None)
 
 
@@ -201,14 +201,14 @@ NO_LINK = [
 def test_a_link_with_what_cannot_be_is_refused(house) -> None:
     for field, value, code in NO_LINK:
         body = OWNER | {"subdomain": "acme", "token": house.values["TOKEN"], field: value}
-        assert refusal(ask(house, "hub/link", body)) == (code, field), (field, value)
+        assert refusal(ask(house, "link/link", body)) == (code, field), (field, value)
 
 
 def test_a_web_form_with_more_than_its_fields_is_refused(house) -> None:
     house.session()
     form = f"session={house.values['SESSION']}&subdomain=acme&token={house.values['TOKEN']}"
     for more in ("subdomain=other", "token=x", "dry_run=true", "owner_id=o2", "=x"):
-        answer = ask(house, "hub/link-form", f"{form}&{more}")
+        answer = ask(house, "link/link-form", f"{form}&{more}")
         location = answer["multiValueHeaders"].get("Location", [""])[0]
         code = answer["json"]["code"] if "json" in answer else location.partition("code=")[2]
         assert code.startswith("invalid_request"), more
@@ -218,7 +218,7 @@ def test_a_web_form_with_more_than_its_fields_is_refused(house) -> None:
 def test_a_web_form_goes_back_to_a_return_address_with_a_fragment(house) -> None:
     body = OWNER | {"return_url": "https://app.example.com/?a=b#/done"}
     made = ask(house, "api/make-session", body)["json"]
-    answer = house.invoke("hub/link-form", SESSION=made["token"], TOKEN="mistyped")
+    answer = house.invoke("link/link-form", SESSION=made["token"], TOKEN="mistyped")
     location = answer["multiValueHeaders"]["Location"][0]
     assert location.startswith("https://app.example.com/?a=b&status=failed&code=")
     assert location.endswith("#/done")

@@ -76,8 +76,6 @@ class Caller:
         properties = {
             name: one for variant in variants for name, one in variant["properties"].items()
         }
-        if body.get("other_site") is True and Draft202012Validator(schema).is_valid(body):
-            known |= {"account_id": self.house.values["ACCOUNT_ID"], "owner_id": "o1"}
         return body | {
             name: known[name]
             for name in known.keys() & properties.keys() & body.keys()
@@ -125,8 +123,9 @@ class Caller:
 
     @staticmethod
     def files() -> list[Path]:
-        """The event files of both functions, the plainest first."""
-        found = [path for name in ("api", "hub") for path in (ROOT / "events" / name).iterdir()]
+        """The event files of the API's functions, the plainest first."""
+        functions = ("api", "link", "pages")
+        found = [path for name in functions for path in (ROOT / "events" / name).iterdir()]
         return sorted(found, key=lambda one: (len(one.stem), one))
 
     @staticmethod

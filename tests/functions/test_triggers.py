@@ -26,8 +26,14 @@ def queue(house, environ):
     sealed = boto3.client("kms").encrypt(
         KeyId=key,
         Plaintext=house.values["TOKEN"].encode(),
-        EncryptionContext={"owner_id": "o1", "subdomain": "acme"},
+        EncryptionContext={
+            "owner_id": "o1",
+            "subdomain": "acme",
+            "request_id": "q1",
+            "expires_at": "2100-01-01T00:00:00Z",
+        },
     )["CiphertextBlob"]
+    house.values["EXPIRES_AT"] = "2100-01-01T00:00:00Z"
     house.values["SEALED_TOKEN"] = base64.b64encode(sealed).decode()
 
     def waiting() -> list[dict[str, str]]:
@@ -112,7 +118,7 @@ def test_a_sweep_queues_what_is_due(run, queue, account, monkeypatch, capsys) ->
 
 
 def test_a_check_is_asked_for_over_http(house, queue, load, account) -> None:
-    house.api = load("api")
+    house.functions["api"] = load("api")
     answer = house.invoke("api/check")
     assert (answer["statusCode"], answer["json"]["id"]) == (202, account["id"])
     assert queue() == [{"account_id": account["id"], "asked_by": "backend"}]
@@ -173,11 +179,11 @@ def test_a_link_is_parked_for_a_person_only(house) -> None:
     try:
         assert house.link()["json"]["code"] == "namely_unavailable"
         house.session()
-        answer = house.invoke("hub/link-by-session")
+        answer = house.invoke("link/link-by-session")
         assert (answer["statusCode"], answer["json"]["status"]) == (202, "pending")
-        assert house.invoke("hub/link-by-session")["statusCode"] == 202
+        assert house.invoke("link/link-by-session")["statusCode"] == 202
         house.session()
-        form = house.invoke("hub/link-form")["multiValueHeaders"]["Location"][0]
+        form = house.invoke("link/link-form")["multiValueHeaders"]["Location"][0]
         assert "status=parked" in form
     finally:
         house.simulator.outage(False)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from namely_link.domain.problems import SENTENCES, Reason
+from namely_link.domain.problems import MEANINGS, Reason
 from templates import ROOT, TEMPLATE
 
 RESOURCES = TEMPLATE["Resources"]
@@ -52,13 +52,25 @@ def test_what_publishes_can_do_nothing_else() -> None:
     assert not {one for one in actions("PublishRole") if re.match(r"dynamodb:(Put|Upd|Del)", one)}
 
 
+def test_what_serves_pages_may_write_its_log_and_knows_of_nothing_else() -> None:
+    (log,) = statements("PagesRole")
+    assert log["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+    assert log["Resource"] == {"Sub": "${PagesLogs.Arn}"}
+    function = FUNCTIONS["PagesFunction"]["Properties"]
+    assert function["Tracing"] == "PassThrough"
+    shared = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    known = set(shared) | set(function["Environment"]["Variables"])
+    theme = {"FRAME_ANCESTORS", "THEME_NAME", "THEME_COLOR", "THEME_LOGO"}
+    assert {name for name in known if not name.startswith("POWERTOOLS_")} == theme
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_only_tracing_has_no_resource_to_name(role: str) -> None:
     wild = [one for one in statements(role) if one["Resource"] == "*"]
-    assert {action for one in wild for action in one["Action"]} == {
-        "xray:PutTraceSegments",
-        "xray:PutTelemetryRecords",
-    }
+    tracing = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+    assert {action for one in wild for action in one["Action"]} == (
+        tracing if role != "PagesRole" else set()
+    )
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -66,8 +78,8 @@ def test_no_action_is_a_wildcard(role: str) -> None:
     assert not [one for one in actions(role) if "*" in one]
 
 
-def test_the_hub_may_not_list_accounts() -> None:
-    assert not actions("HubRole") & {"dynamodb:Query", "dynamodb:Scan"}
+def test_what_links_may_not_list_accounts() -> None:
+    assert not actions("LinkRole") & {"dynamodb:Query", "dynamodb:Scan"}
 
 
 def test_every_function_has_a_role_and_a_log_group_of_its_own() -> None:
@@ -114,6 +126,19 @@ def test_who_seals_tokens_may_put_requests_only() -> None:
     assert allowed == rule["Pattern"]["detail-type"]
 
 
+def test_a_seal_names_its_request_and_can_not_be_without_a_context() -> None:
+    policy = RESOURCES["SealerPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    (seals,) = [one for one in policy if one["Action"] == "kms:Encrypt"]
+    (opens,) = [one for one in statements("IntakeRole") if one.get("Sid") == "OpenSealedTokens"]
+    bound = ["owner_id", "subdomain", "request_id", "expires_at"]
+    for one in (seals, opens):
+        # ForAllValues is true of an absent key.
+        assert one["Condition"] == {
+            "ForAllValues:StringEquals": {"kms:EncryptionContextKeys": bound},
+            "Null": {"kms:EncryptionContextKeys": "false"},
+        }
+
+
 def test_a_check_stays_invisible_for_six_time_outs() -> None:
     timeout = TEMPLATE["Globals"]["Function"]["Timeout"]
     assert RESOURCES["CheckQueue"]["Properties"]["VisibilityTimeout"] == 6 * timeout
@@ -142,7 +167,7 @@ def test_every_metric_of_ours_that_is_watched_is_emitted() -> None:
 def test_what_the_gateway_answers_itself_has_a_known_reason() -> None:
     for response in RESOURCES["Api"]["Properties"]["GatewayResponses"].values():
         problem = json.loads(response["ResponseTemplates"]["application/json"])
-        assert SENTENCES[Reason(problem["reason"])].code == problem["code"]
+        assert MEANINGS[Reason(problem["reason"])].code == problem["code"]
 
 
 def test_a_sweep_that_stands_still_is_told() -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from namely_link.domain.account import AccountWarning, Status
-from namely_link.domain.problems import SENTENCES, STATUS, Code, Reason
+from namely_link.domain.problems import MEANINGS, Code, Reason
 from namely_link.http.access import SCOPES
+from namely_link.http.problem_details import STATUS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -16,7 +17,7 @@ OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 TEMPLATE = (ROOT / "template.yaml").read_text()
 
 
-@pytest.mark.parametrize("code", Code)
+@pytest.mark.parametrize("code", STATUS)
 def test_every_code_is_in_the_readme_with_its_status(code: Code) -> None:
     row = next(line for line in README.splitlines() if f"`{code}`" in line and "|" in line)
     assert str(STATUS[code][0]) in row
@@ -25,7 +26,7 @@ def test_every_code_is_in_the_readme_with_its_status(code: Code) -> None:
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_stands_at_its_code(reason: Reason) -> None:
     rows = [line for line in API.splitlines() if f"`{reason}`" in line]
-    assert any(f"`{SENTENCES[reason].code}`" in row for row in rows)
+    assert any(f"`{MEANINGS[reason].code}`" in row for row in rows)
 
 
 @pytest.mark.parametrize("warning", AccountWarning)

@@ -21,11 +21,11 @@ from namely_link.domain.account import (
 )
 from namely_link.domain.credentials import MAX_TOKEN_LENGTH
 from namely_link.domain.probe import CAPABILITIES
-from namely_link.domain.problems import SENTENCES, STATUS, Code, Problem, Reason
-from namely_link.http import documents as views
-from namely_link.http import fields as web
+from namely_link.domain.problems import MEANINGS, Code, Problem, Reason
 from namely_link.http.access import SCOPES
 from namely_link.http.bearers import Kind
+from namely_link.http.body import MAX_BODY
+from namely_link.http.problem_details import STATUS, document
 from templates import ROOT, TEMPLATE
 
 COMPONENTS = DOCUMENT["components"]
@@ -155,7 +155,7 @@ def test_a_problem_has_the_status_and_the_reasons_of_its_codes(name: str) -> Non
     said = PROBLEMS[name]
     codes = [Code(one) for one in said["code"]["enum"]]
     assert {STATUS[code][0] for code in codes} == {said["status"]["const"]}
-    assert {str(reason) for reason in Reason if SENTENCES[reason].code in codes} == set(
+    assert {str(reason) for reason in Reason if MEANINGS[reason].code in codes} == set(
         said["reason"]["enum"]
     )
 
@@ -167,7 +167,7 @@ def test_every_code_is_a_problem_of_some_answer() -> None:
         for kind, content in response.get("content", {}).items()
         if kind == "application/problem+json"
     }
-    assert {code for name in answered for code in PROBLEMS[name]["code"]["enum"]} == set(Code)
+    assert {code for name in answered for code in PROBLEMS[name]["code"]["enum"]} == set(STATUS)
 
 
 def test_a_problem_stands_at_its_own_status() -> None:
@@ -180,13 +180,11 @@ def test_a_problem_stands_at_its_own_status() -> None:
 
 
 def test_what_a_problem_tells_is_all_described() -> None:
-    told = views.problem(
-        Problem(Reason.THROTTLED, field="token", attempts_left=1), instance="request"
-    )
+    told = document(Problem(Reason.THROTTLED, field="token", attempts_left=1), instance="request")
     assert set(told) == set(SCHEMAS["Problem"]["properties"])
 
 
-@pytest.mark.parametrize("code", Code)
+@pytest.mark.parametrize("code", STATUS)
 def test_the_example_of_a_problem_is_a_real_answer(code: Code) -> None:
     shown = COMPONENTS["examples"][code]["value"]
     own = shown["detail"] if code is Code.INVALID_REQUEST else ""
@@ -198,7 +196,7 @@ def test_the_example_of_a_problem_is_a_real_answer(code: Code) -> None:
         retry_after=shown.get("retry_after"),
         attempts_left=shown.get("attempts_left"),
     )
-    assert views.problem(real, instance=shown["instance"]) == shown
+    assert document(real, instance=shown["instance"]) == shown
     assert shown["code"] == code
 
 
@@ -228,7 +226,7 @@ def test_every_object_that_a_request_may_hold_is_closed() -> None:
 
 
 def test_the_limits_are_those_of_the_code() -> None:
-    assert f"{web.MAX_BODY // 1024} KiB" in DOCUMENT["info"]["description"]
+    assert f"{MAX_BODY // 1024} KiB" in DOCUMENT["info"]["description"]
     token = SCHEMAS["LinkByOwner"]["properties"]["token"]["description"]
     assert f"up to {MAX_TOKEN_LENGTH} characters" in token
 

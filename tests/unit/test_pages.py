@@ -3,42 +3,30 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
+import importlib
 import json
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from namely_link import sentences
 from namely_link.domain.account import AccountWarning, Status
 from namely_link.domain.probe import CAPABILITIES
 from namely_link.domain.problems import Code, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import ModuleType
 
-HUB = Path(__file__).parents[2] / "functions" / "hub"
+ROOT = Path(__file__).parents[2]
+WEB = ROOT / "functions" / "pages" / "web"
+with pytest.MonkeyPatch.context() as patched:
+    patched.syspath_prepend(WEB.parent)  # where Lambda finds a function's modules
+    pages, theme, result = (importlib.import_module(one) for one in ("pages", "theme", "result"))
 
-
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("hub_pages", HUB / "pages.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-pages = _load()
-THEME = pages.Theme("Example HR", "#0f6b5c")
-LOCALES = {
-    language: json.loads((HUB / "web" / "locales" / f"{language}.json").read_text(encoding="utf-8"))
-    for language in pages.LANGUAGES
-}
+THEME = theme.Theme("Example HR", "#0f6b5c")
+LOCALES = {language: sentences.document(language) for language in sentences.languages()}
 
 
 def leaves(part: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -61,19 +49,14 @@ def site():
 # ------------------------------------------------------------------ languages
 
 
-def test_there_is_one_file_a_language() -> None:
-    files = {one.stem for one in (HUB / "web" / "locales").iterdir()}
-    assert files == set(pages.LANGUAGES)
-
-
-@pytest.mark.parametrize("language", pages.LANGUAGES)
+@pytest.mark.parametrize("language", sentences.languages())
 def test_every_language_has_the_same_sentences(language: str) -> None:
     theirs, english = dict(leaves(LOCALES[language])), dict(leaves(LOCALES["en"]))
     assert sorted(set(english) - set(theirs)) == []
     assert sorted(set(theirs) - set(english)) == []
 
 
-@pytest.mark.parametrize("language", pages.LANGUAGES)
+@pytest.mark.parametrize("language", sentences.languages())
 def test_every_sentence_has_the_same_placeholders(language: str) -> None:
     english = dict(leaves(LOCALES["en"]))
     differing = {
@@ -84,7 +67,7 @@ def test_every_sentence_has_the_same_placeholders(language: str) -> None:
     assert differing == set()
 
 
-@pytest.mark.parametrize("language", pages.LANGUAGES)
+@pytest.mark.parametrize("language", sentences.languages())
 def test_no_sentence_is_empty_or_a_copy_of_the_english_one(language: str) -> None:
     english = dict(leaves(LOCALES["en"]))
     sentences = dict(leaves(LOCALES[language]))
@@ -97,7 +80,7 @@ def test_no_sentence_is_empty_or_a_copy_of_the_english_one(language: str) -> Non
     assert copied == []
 
 
-@pytest.mark.parametrize("language", pages.LANGUAGES)
+@pytest.mark.parametrize("language", sentences.languages())
 def test_every_reason_warning_and_capability_has_its_sentence(language: str) -> None:
     sentences = LOCALES[language]
     assert set(sentences["reasons"]) == {reason.value for reason in Reason}
@@ -107,13 +90,14 @@ def test_every_reason_warning_and_capability_has_its_sentence(language: str) -> 
     assert {tuple(one) for one in sentences["warnings"].values()} == {("title", "remedy")}
 
 
-@pytest.mark.parametrize("language", pages.LANGUAGES)
+@pytest.mark.parametrize("language", sentences.languages())
 def test_every_code_that_a_check_records_has_its_sentence(language: str) -> None:
     # Rejected and undetermined: what an account's status_reasons may name.
     probed = {code for code in Code if code.startswith("namely_")} | {
         Code.SITE_NOT_FOUND,
         Code.TOKEN_REFUSED,
         Code.TOKEN_OWNER_INACTIVE,
+        Code.SECRET_MISSING,
     }
     assert set(LOCALES[language]["accounts"]["reasons"]) == probed
 
@@ -126,7 +110,7 @@ def sent(page: str, language: str) -> dict[str, str]:
 
 def test_every_sentence_that_the_hub_asks_for_is_sent_to_it() -> None:
     known = sent("hub", "en")
-    for file in [HUB / "web" / "hub.html", *(HUB / "web").glob("hub*.js")]:
+    for file in [WEB / "hub" / "hub.html", *WEB.glob("hub/hub*.js")]:
         text = file.read_text(encoding="utf-8")
         asked = re.findall(r"""(?:data-t(?:-\w+)?=|\bt\(|connectSays\()"(\w[\w.]+)\"""", text)
         assert [key for key in asked if key not in known] == [], file.name
@@ -135,7 +119,7 @@ def test_every_sentence_that_the_hub_asks_for_is_sent_to_it() -> None:
 def test_every_sentence_that_the_accounts_page_asks_for_is_sent_to_it() -> None:
     known = sent("accounts", "en")
     groups = {path.rpartition(".")[0] for path in known}
-    for file in (HUB / "web").glob("accounts*.js"):
+    for file in WEB.glob("accounts/*.js"):
         text = file.read_text(encoding="utf-8")
         calls = re.findall(r"""\bwords\s*\.(?:t|plural|known)\(([^()]*)""", text)
         asked = [key for call in calls for key in re.findall(r'"([a-z_]+(?:\.[a-z_]+)*)"', call)]
@@ -148,9 +132,9 @@ def test_every_sentence_that_the_accounts_page_asks_for_is_sent_to_it() -> None:
         assert set(missing) <= {"moment", "date", "time", "full"}, file.name
 
 
-@pytest.mark.parametrize("language", pages.LANGUAGES)
+@pytest.mark.parametrize("language", sentences.languages())
 def test_every_action_of_the_ledger_and_status_has_its_word(language: str) -> None:
-    layer = HUB.parents[1] / "layers" / "shared" / "namely_link"
+    layer = ROOT / "layers" / "shared" / "namely_link"
     text = "\n".join(one.read_text(encoding="utf-8") for one in layer.rglob("*.py"))
     recorded = set(re.findall(r'"(?:Account|Link|Token|Capabilities) \w+",\s*"([a-z_]+)"', text))
     assert {"linked", "renamed", "unlinked"} <= recorded
@@ -204,10 +188,10 @@ def test_modules_import_each_other_by_hashed_names(site) -> None:
     assert len(seen) == 7
 
 
-@pytest.mark.parametrize("language", pages.LANGUAGES)
+@pytest.mark.parametrize("language", sentences.languages())
 @pytest.mark.parametrize("page", ["hub", "accounts"])
 def test_a_first_visit_weighs_at_most_40_kib(site, page: str, language: str) -> None:
-    template = (HUB.parents[1] / "template.yaml").read_text(encoding="utf-8")
+    template = (ROOT / "template.yaml").read_text(encoding="utf-8")
     least = int(re.findall(r"MinimumCompressionSize: (\d+)", template)[0])
 
     def on_the_wire(body: str) -> int:
@@ -216,7 +200,7 @@ def test_a_first_visit_weighs_at_most_40_kib(site, page: str, language: str) -> 
 
     body = site.page(page)[2]
     names = re.findall(r'(?:href|src)="assets/([^"]+)"', body)
-    others = {f"{page}-{one}." for one in pages.LANGUAGES if one != language}
+    others = {f"{page}-{one}." for one in sentences.languages() if one != language}
     asked = [name for name in names if not name.startswith(tuple(others))]
     assert len(names) - len(asked) == 4
     weights = {name: on_the_wire(site.asset(name)[2]) for name in asked}
@@ -236,7 +220,7 @@ def test_files_go_out_without_what_only_their_readers_need(site) -> None:
 
 
 def test_no_string_of_a_script_runs_over_several_lines() -> None:
-    for file in (HUB / "web").glob("*.js"):
+    for file in WEB.glob("*/*.js"):
         if file.name == "embed.js":  # sent as it is
             continue
         code = re.sub(r'"(?:\\.|[^"\\\n])*"', '""', file.read_text(encoding="utf-8"))
@@ -244,12 +228,12 @@ def test_no_string_of_a_script_runs_over_several_lines() -> None:
 
 
 def test_a_file_has_another_name_once_it_changes(tmp_path, monkeypatch) -> None:
-    for file in (HUB / "web").rglob("*"):
+    for file in WEB.rglob("*"):
         if file.is_file():
-            copy = tmp_path / file.relative_to(HUB / "web")
+            copy = tmp_path / file.relative_to(WEB)
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(file.read_bytes())
-    (tmp_path / "hub-dom.js").write_text("export const changed = 1;\n")
+    (tmp_path / "hub" / "hub-dom.js").write_text("export const changed = 1;\n")
     before = pages.Pages(THEME).page("hub")[2]
     monkeypatch.setattr(pages, "WEB", tmp_path)
     try:
@@ -264,8 +248,9 @@ def test_a_file_has_another_name_once_it_changes(tmp_path, monkeypatch) -> None:
 
 
 def test_modules_that_import_each_other_are_refused(tmp_path, monkeypatch) -> None:
-    (tmp_path / "one.js").write_text('import { b } from "./two.js";\n')
-    (tmp_path / "two.js").write_text('import { a } from "./one.js";\n')
+    (tmp_path / "some").mkdir()
+    (tmp_path / "some" / "one.js").write_text('import { b } from "./two.js";\n')
+    (tmp_path / "some" / "two.js").write_text('import { a } from "./one.js";\n')
     monkeypatch.setattr(pages, "WEB", tmp_path)
     pages._assets.cache_clear()
     with pytest.raises(RuntimeError, match="import each other"):
@@ -287,7 +272,7 @@ def test_the_embed_script_is_short_lived_and_for_everybody(site) -> None:
 
 
 def test_pages_have_no_inline_code_and_no_foreign_address(site) -> None:
-    for file in (HUB / "web").glob("*.html"):
+    for file in WEB.glob("*/*.html"):
         text = file.read_text(encoding="utf-8")
         assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", text), file.name
         assert not re.search(r"<script(?![^>]*\ssrc=)", text), file.name
@@ -329,13 +314,13 @@ def test_a_page_may_run_and_ask_its_own_origin_only(site) -> None:
 
 def test_styles_have_no_left_and_no_right() -> None:
     sided = re.compile(r"-(?:left|right)\b|\b(?:left|right)\s*:|text-align: (?:left|right)")
-    for file in (HUB / "web").glob("*.css"):
+    for file in WEB.glob("*/*.css"):
         assert sided.findall(file.read_text(encoding="utf-8")) == [], file.name
 
 
 @pytest.mark.parametrize("sources", ["*; script-src *", "a,b", "x\ny;", 'https://"'])
 def test_malformed_frame_ancestors_are_refused(sources: str) -> None:
-    with pytest.raises(pages.ThemeError):
+    with pytest.raises(theme.ThemeError):
         pages.Pages(THEME, sources)
 
 
@@ -357,13 +342,13 @@ def test_malformed_frame_ancestors_are_refused(sources: str) -> None:
     ],
 )
 def test_a_malformed_theme_is_refused(bad: dict[str, str]) -> None:
-    with pytest.raises(pages.ThemeError):
-        pages.Theme(**{"name": "A", "color": "#123456"} | bad)
+    with pytest.raises(theme.ThemeError):
+        theme.Theme(**{"name": "A", "color": "#123456"} | bad)
 
 
 def test_a_name_is_escaped_and_a_logo_shown() -> None:
     logo = "data:image/svg+xml;base64,PHN2Zy8+"
-    site = pages.Pages(pages.Theme('Fish & <b>"Chips"</b>', "#123456", logo))
+    site = pages.Pages(theme.Theme('Fish & <b>"Chips"</b>', "#123456", logo))
     _, _, body = site.page("hub")
     assert "Fish &amp; &lt;b&gt;&quot;Chips&quot;&lt;/b&gt;" in body
     assert "<b>" not in body
@@ -377,7 +362,7 @@ def contrast(css: str, one: str, two: str) -> float:
         text = colors.get(name, name).lstrip("#")
         return int(text[:2], 16), int(text[2:4], 16), int(text[4:], 16)
 
-    found: float = pages._contrast(rgb(one), rgb(two))
+    found: float = theme._contrast(rgb(one), rgb(two))
     return found
 
 
@@ -386,7 +371,7 @@ def contrast(css: str, one: str, two: str) -> float:
     ["#0f6b5c", "#ffffff", "#000000", "#ffee00", "#ff0000", "#00aaff", "#808080", "#123456"],
 )
 def test_every_colour_gives_readable_pages(color: str) -> None:
-    site = pages.Pages(pages.Theme("A", color))
+    site = pages.Pages(theme.Theme("A", color))
     name = re.findall(r"assets/(theme\.\w+\.css)", site.page("hub")[2])[0]
     light, dark = site.asset(name)[2].split("@media")
     for css, surface in ((light, "#eef2f0"), (dark, "#182120")):
@@ -399,47 +384,45 @@ def test_every_colour_gives_readable_pages(color: str) -> None:
 # ------------------------------------------------------------------ plain forms
 
 
-def test_a_plain_form_is_told_that_it_linked(site) -> None:
-    status, headers, body = site.result_page(subdomain="acme")
+def told(site, accept_language: str = "", **query: str) -> str:
+    status, headers, body = site.result(result.read_result(query), accept_language=accept_language)
     assert (status, headers["Cache-Control"]) == (200, "no-store")
+    return body
+
+
+def test_a_plain_form_is_told_that_it_linked(site) -> None:
+    body = told(site, outcome="linked", subdomain="acme")
     assert "acme.namely.com is now linked to Example HR." in body
     assert '<html lang="en"' in body
     assert "<script" not in body
 
 
 def test_a_plain_form_is_told_that_its_link_waits(site) -> None:
-    _, _, body = site.result_page(subdomain="acme", parked=True, locale="fr")
+    body = told(site, outcome="parked", subdomain="acme", locale="fr")
     assert LOCALES["fr"]["result"]["parked_title"] in body
 
 
 def test_a_plain_form_is_told_what_is_wrong(site) -> None:
-    status, _, body = site.result_page(
-        status=422,
-        reason="site_no_dns",
-        detail="unused",
-        subdomain="<acme>",
-        accept_language="de",
-        attempts_left=3,
-    )
-    assert status == 422
-    assert "&lt;acme&gt;.namely.com gibt es nicht." in body
+    query = {"outcome": "refused", "reason": "site_no_dns", "subdomain": "acme"}
+    body = told(site, "de", **query, attempts_left="3")
+    assert "acme.namely.com gibt es nicht." in body
     assert "Verbleibende Versuche mit diesem Link: 3" in body
-    assert "unused" not in body
 
 
 def test_a_plain_form_is_told_when_to_try_again(site) -> None:
-    _, _, body = site.result_page(status=429, reason="owner_attempts_exhausted", retry_after=61)
+    body = told(site, outcome="refused", reason="owner_attempts_exhausted", minutes="2")
     assert "You can try again in 2 min." in body
 
 
-def test_a_reason_without_a_sentence_is_told_in_the_server_s_words(site) -> None:
-    _, _, body = site.result_page(status=422, reason="brand_new", detail="It & that.", hint="Do.")
-    assert "It &amp; that." in body
-    assert "<p>Do.</p>" in body
+@pytest.mark.parametrize("language", sentences.languages())
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_can_be_told_in_every_language(site, reason: Reason, language: str) -> None:
+    body = told(site, outcome="refused", reason=reason, locale=language)
+    assert f'<html lang="{language}"' in body
+    assert "{" not in body
 
 
 def test_the_answer_to_a_form_finds_its_files_from_where_it_stands(site) -> None:
-    _, _, body = site.result_page(subdomain="acme")
-    names = re.findall(r'href="(\.\./assets/[^"]+)"', body)
+    names = re.findall(r'href="assets/([^"]+)"', told(site, outcome="linked"))
     assert len(names) == 3
-    assert all(site.asset(name.rpartition("/")[2]) for name in names)
+    assert all(site.asset(name) for name in names)

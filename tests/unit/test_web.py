@@ -7,9 +7,10 @@ import pytest
 
 from namely_link.domain.account import new_id
 from namely_link.domain.problems import Code, Problem, Reason
-from namely_link.http import fields as web
-from namely_link.http.bearers import Kind, mint
-from namely_link.http.fields import FORM, MAX_BODY, Fields
+from namely_link.http import problem_details
+from namely_link.http.bearers import Kind, authorization, mint
+from namely_link.http.body import FORM, MAX_BODY, cursor_in, cursor_out, read_body
+from namely_link.http.fields import Fields
 
 JSON = {"content-type": "application/json; charset=utf-8"}
 
@@ -29,12 +30,12 @@ def refused(call, *args: object, **options: object) -> Problem:
     ],
 )
 def test_json_and_web_forms_are_read(body: str, headers: dict[str, str], encoded: bool) -> None:
-    assert web.read_body(body, headers, encoded=encoded) == {"a": "b"}
+    assert read_body(body, headers, encoded=encoded) == {"a": "b"}
 
 
 @pytest.mark.parametrize("body", [None, ""])
 def test_an_absent_body_has_no_fields(body: str | None) -> None:
-    assert web.read_body(body, {}, encoded=False) == {}
+    assert read_body(body, {}, encoded=False) == {}
 
 
 @pytest.mark.parametrize(
@@ -52,17 +53,17 @@ def test_an_absent_body_has_no_fields(body: str | None) -> None:
     ],
 )
 def test_other_bodies_are_refused(body, headers, encoded: bool, code: Code) -> None:
-    assert refused(web.read_body, body, headers, encoded=encoded).code is code
+    assert refused(read_body, body, headers, encoded=encoded).code is code
 
 
 def test_a_bearer_is_read_from_the_authorization_header() -> None:
     minted = mint(Kind.API_KEY)
-    assert web.bearer({"authorization": f"bearer {minted.value}"}) == minted
+    assert authorization({"authorization": f"bearer {minted.value}"}) == minted
 
 
 @pytest.mark.parametrize("value", ["", "Bearer", "Bearer x", "Basic nlk_" + "k" * 43])
 def test_every_other_authorization_is_refused(value: str) -> None:
-    assert refused(web.bearer, {"authorization": value}).code is Code.UNAUTHORIZED
+    assert refused(authorization, {"authorization": value}).code is Code.UNAUTHORIZED
 
 
 @pytest.mark.parametrize(
@@ -133,26 +134,26 @@ def test_a_field_that_is_wrong_is_named_without_its_value(read, value: object) -
 
 def test_a_cursor_comes_back() -> None:
     account_id = new_id("acc_")
-    assert web.cursor_in(web.cursor_out(account_id)) == account_id
-    assert (web.cursor_out(""), web.cursor_in("")) == (None, "")
+    assert cursor_in(cursor_out(account_id)) == account_id
+    assert (cursor_out(""), cursor_in("")) == (None, "")
 
 
 @pytest.mark.parametrize("text", ["x", "é", base64.urlsafe_b64encode(b"acc_x").decode()])
 def test_a_made_up_cursor_is_refused(text: str) -> None:
-    assert refused(web.cursor_in, text).field == "cursor"
+    assert refused(cursor_in, text).field == "cursor"
 
 
 def test_an_error_is_located_without_its_message() -> None:
     try:
         raise RuntimeError("planted")
     except RuntimeError as error:
-        place = web.where(error)
+        place = problem_details.where(error)
     assert place[-1].startswith("test_web.py:")
     assert "planted" not in str(place)
 
 
 def test_a_problem_is_rendered_with_its_headers() -> None:
-    status, headers, body = web.rendered(
+    status, headers, body = problem_details.rendered(
         Problem(Reason.THROTTLED, retry_after=7, attempts_left=2), instance="r1"
     )
     assert (status, headers["Retry-After"]) == (503, "7")
@@ -164,5 +165,6 @@ def test_a_problem_is_rendered_with_its_headers() -> None:
 
 def test_a_missing_bearer_is_challenged() -> None:
     assert (
-        web.rendered(Problem(Reason.UNAUTHORIZED), instance="r")[1]["WWW-Authenticate"] == "Bearer"
+        problem_details.rendered(Problem(Reason.UNAUTHORIZED), instance="r")[1]["WWW-Authenticate"]
+        == "Bearer"
     )

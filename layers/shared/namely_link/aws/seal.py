@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -75,7 +74,7 @@ class KmsSeal:
                 EncryptionContext=_context(owner_id, subdomain, request_id, expires_at),
             )
             return opened["Plaintext"].decode()
-        except (binascii.Error, UnicodeError) as error:
+        except ValueError as error:  # no Base64, or no text inside
             raise SealBrokenError(type(error).__name__) from None
         except ClientError as error:
             code = error.response["Error"]["Code"]

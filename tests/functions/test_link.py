@@ -1,6 +1,7 @@
-"""`hub` turns its events into the link command, and its result into an answer."""
+"""`link` turns its events into the link command, and its result into an answer."""
 
 import json
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -25,28 +26,28 @@ def test_linking_again_answers_200(house) -> None:
 
 
 def test_a_dry_run_answers_with_the_receipt_alone(house) -> None:
-    answer = house.invoke("hub/link-dry-run")
+    answer = house.invoke("link/link-dry-run")
     assert (answer["statusCode"], list(answer["json"])) == (200, ["receipt"])
     assert house.invoke("api/list")["json"]["accounts"] == []
 
 
 def test_a_session_links_and_is_not_told_where_the_secret_is(house) -> None:
     house.session()
-    answer = house.invoke("hub/link-by-session")
+    answer = house.invoke("link/link-by-session")
     assert (answer["statusCode"], answer["json"]["secret"]) == (201, None)
-    assert house.invoke("hub/link-by-session") == answer
+    assert house.invoke("link/link-by-session") == answer
 
 
 def test_a_session_cannot_choose_its_owner(house) -> None:
     house.session()
     body = {"subdomain": "acme", "token": "t", "owner_id": "other"}
-    answer = house.invoke("hub/link-by-session", changes={"body": json.dumps(body)})
+    answer = house.invoke("link/link-by-session", changes={"body": json.dumps(body)})
     assert (answer["statusCode"], answer["json"]["field"]) == (400, "owner_id")
 
 
 def test_a_web_form_goes_back_to_where_the_session_says(house) -> None:
     house.session()
-    answer = house.invoke("hub/link-form")
+    answer = house.invoke("link/link-form")
     assert answer["statusCode"] == 303
     location = answer["multiValueHeaders"]["Location"][0]
     assert location.startswith("https://app.example.com/done?status=linked&account_id=acc_")
@@ -54,82 +55,126 @@ def test_a_web_form_goes_back_to_where_the_session_says(house) -> None:
 
 def test_a_refused_web_form_goes_back_with_its_reason(house) -> None:
     house.session()
-    answer = house.invoke("hub/link-form", TOKEN="mistyped")
+    answer = house.invoke("link/link-form", TOKEN="mistyped")
     location = answer["multiValueHeaders"]["Location"][0]
     assert location.endswith("?status=failed&code=token_refused&reason=token_unauthorized")
 
 
-@pytest.mark.parametrize(
-    ("token", "status", "says"), [("", 200, "is linked"), ("x", 422, "refused")]
-)
-def test_a_web_form_without_a_return_address_gets_a_page(
-    house, token: str, status: int, says: str
-) -> None:
-    body = json.dumps({"owner_id": "o1", "owner_name": "Owner One"})
+def seen(house, answer) -> str:
+    """The page that a browser shows that follows the answer to a form."""
+    assert (answer["statusCode"], answer["body"]) == (303, "")
+    location = urlsplit(answer["multiValueHeaders"]["Location"][0])
+    assert (location.netloc, location.path) == ("", "../result")
+    query = parse_qs(location.query)
+    page = house.invoke(
+        "pages/result",
+        changes={
+            "queryStringParameters": {name: values[-1] for name, values in query.items()},
+            "multiValueQueryStringParameters": query,
+        },
+    )
+    assert page["statusCode"] == 200, page["body"]
+    return page["body"]
+
+
+def form(house, *, locale: str = "", **values: str):
+    """Send the plain form of a session without a return address."""
+    body = json.dumps({"owner_id": "o1", "owner_name": "Owner One", "locale": locale})
     made = house.invoke("api/make-session", changes={"body": body})["json"]
-    values = {"SESSION": made["token"]} | ({"TOKEN": token} if token else {})
-    answer = house.invoke("hub/link-form", **values)
-    assert answer["statusCode"] == status
-    assert says in answer["body"]
-    assert "script-src 'self'" in answer["multiValueHeaders"]["Content-Security-Policy"][0]
+    return house.invoke("link/link-form", **{"SESSION": made["token"]} | values)
+
+
+@pytest.mark.parametrize(
+    ("token", "says"), [("", "acme.namely.com is now linked"), ("mistyped", "refused the token")]
+)
+def test_a_web_form_without_a_return_address_leads_to_a_page(house, token: str, says: str) -> None:
+    assert says in seen(house, form(house, **({"TOKEN": token} if token else {})))
+
+
+def test_the_page_speaks_the_session_s_language_and_counts_attempts(house) -> None:
+    page = seen(house, form(house, locale="de-AT", TOKEN="mistyped"))
+    assert "Verbleibende Versuche mit diesem Link: 4" in page
+
+
+def test_a_parked_web_form_is_told_so(house) -> None:
+    house.simulator.outage(True)
+    try:
+        answer = form(house)
+    finally:
+        house.simulator.outage(False)
+    assert "finish this for you" in seen(house, answer)
+
+
+def test_nothing_that_was_typed_stands_in_the_address(house) -> None:
+    answer = form(house, SUBDOMAIN="not a site!", TOKEN="mistyped")
+    location = answer["multiValueHeaders"]["Location"][0]
+    assert location == "../result?outcome=refused&reason=subdomain_malformed"
+
+
+def test_a_web_form_that_meets_a_fault_of_aws_is_told_so(house, monkeypatch) -> None:
+    def fail(*_args: object) -> None:
+        raise StorageError
+
+    monkeypatch.setattr(DynamoDbRegistry, "session", fail)
+    answer = house.invoke("link/link-form")
+    location = answer["multiValueHeaders"]["Location"][0]
+    assert location == "../result?outcome=refused&reason=storage_unavailable"
 
 
 def test_an_owner_without_attempts_is_told_when_to_try_again(house, environ, load) -> None:
     environ.setenv("OWNER_ATTEMPTS_PER_HOUR", "1")
-    house.hub = load("hub")
+    house.functions["link"] = load("link")
     house.link()
     answer = house.link()
     assert (answer["statusCode"], answer["json"]["reason"]) == (429, "owner_attempts_exhausted")
     seconds = answer["json"]["retry_after"]
     assert 0 < seconds <= 3600
     assert answer["multiValueHeaders"]["Retry-After"] == [str(seconds)]
-    body = json.dumps({"owner_id": "o1", "owner_name": "Owner One"})
-    made = house.invoke("api/make-session", changes={"body": body})["json"]
-    page = house.invoke("hub/link-form", SESSION=made["token"])
-    assert (page["statusCode"], "You can try again in " in page["body"]) == (429, True)
-    house.hub.ports().questions.namely.__exit__()
+    assert "You can try again in " in seen(house, form(house))
+    house.functions["link"].ports().questions.namely.__exit__()
 
 
-def test_a_web_form_without_a_session_gets_a_page(house) -> None:
-    assert house.invoke("hub/link-form", SESSION="none")["statusCode"] == 401
+@pytest.mark.parametrize("session", ["none", "", "nls_" + "x" * 43])
+def test_a_web_form_without_a_session_leads_to_a_page(house, session: str) -> None:
+    assert "not valid" in seen(house, house.invoke("link/link-form", SESSION=session))
 
 
 def test_the_hub_is_told_what_its_session_is_for(house) -> None:
     made = house.session()
-    answer = house.invoke("hub/session-current")
+    answer = house.invoke("link/session-current")
     assert answer["json"]["owner"]["name"] == "Owner One"
     assert answer["json"]["subdomain"] == "acme"
     assert answer["json"]["expires_at"] == made["expires_at"]
 
 
 def test_an_unknown_session_is_refused(house) -> None:
-    assert house.invoke("hub/session-current")["json"]["code"] == "unauthorized"
+    assert house.invoke("link/session-current")["json"]["code"] == "unauthorized"
 
 
 def test_a_revoked_session_is_refused(house) -> None:
     house.session()
     house.invoke("api/revoke-session")
-    assert house.invoke("hub/session-current")["json"]["code"] == "session_used"
-    assert house.invoke("hub/link-by-session")["json"]["code"] == "session_used"
+    assert house.invoke("link/session-current")["json"]["code"] == "session_used"
+    assert house.invoke("link/link-by-session")["json"]["code"] == "session_used"
 
 
 def test_an_expired_session_is_refused(house, monkeypatch) -> None:
     house.session()
     later = bootstrap.now().replace(year=2100)
     monkeypatch.setattr(bootstrap, "now", lambda: later)
-    assert house.invoke("hub/session-current")["json"]["code"] == "session_expired"
+    assert house.invoke("link/session-current")["json"]["code"] == "session_expired"
 
 
 def test_a_key_is_no_session(house) -> None:
-    answer = house.invoke("hub/session-current", SESSION=house.values["API_KEY"])
+    answer = house.invoke("link/session-current", SESSION=house.values["API_KEY"])
     assert answer["json"]["code"] == "unauthorized"
 
 
 def test_health_needs_no_bearer(house) -> None:
-    assert house.invoke("hub/health")["json"] == {"status": "ok", "stack": "stack"}
+    assert house.invoke("link/health")["json"] == {"status": "ok", "stack": "stack"}
 
 
-@pytest.mark.parametrize("file", ["hub/link-preflight", "hub/session-preflight"])
+@pytest.mark.parametrize("file", ["link/link-preflight", "link/session-preflight"])
 def test_an_allowed_origin_may_ask(house, file: str) -> None:
     headers = house.invoke(file)["multiValueHeaders"]
     assert headers["Access-Control-Allow-Origin"] == ["https://app.example.com"]
@@ -137,12 +182,12 @@ def test_an_allowed_origin_may_ask(house, file: str) -> None:
 
 def test_without_allowed_origins_none_may_ask(house, environ, load) -> None:
     environ.setenv("ALLOWED_ORIGINS", "")
-    house.hub = load("hub")
-    assert "Access-Control-Allow-Origin" not in house.invoke("hub/health")["multiValueHeaders"]
+    house.functions["link"] = load("link")
+    assert "Access-Control-Allow-Origin" not in house.invoke("link/health")["multiValueHeaders"]
 
 
 def test_an_unknown_path_is_not_found(house) -> None:
-    answer = house.invoke("hub/health", changes={"path": "/v1/nothing"})
+    answer = house.invoke("link/health", changes={"path": "/v1/nothing"})
     assert answer["json"]["code"] == "not_found"
 
 
@@ -151,7 +196,7 @@ def test_a_fault_of_aws_is_answered_as_storage_unavailable(house, monkeypatch) -
         raise StorageError
 
     monkeypatch.setattr(DynamoDbRegistry, "session", fail)
-    answer = house.invoke("hub/session-current")
+    answer = house.invoke("link/session-current")
     assert (answer["statusCode"], answer["json"]["code"]) == (503, "storage_unavailable")
 
 
@@ -175,30 +220,3 @@ def test_a_planted_token_is_in_no_log_and_no_answer(house, name: str) -> None:
     assert answer["json"]["code" if answer["statusCode"] > 201 else "status"]
     assert token not in json.dumps(answer) + house.logged()
     assert house.logged()
-
-
-@pytest.mark.parametrize("file", ["hub/page", "hub/accounts-page", "hub/script"])
-def test_the_pages_are_served_with_their_headers(house, file: str) -> None:
-    answer = house.invoke(file)
-    assert answer["statusCode"] == 200
-    headers = answer["multiValueHeaders"]
-    assert headers["Referrer-Policy"] == ["no-referrer"]
-    assert "default-src 'none'" in headers["Content-Security-Policy"][0]
-
-
-def test_the_files_of_a_page_are_served_by_their_content(house) -> None:
-    page = house.invoke("hub/page")["body"]
-    name = page.partition("assets/hub.")[2].partition('"')[0]
-    answer = house.invoke("hub/asset", ASSET=f"hub.{name}")
-    assert answer["statusCode"] == 200
-    assert "immutable" in answer["multiValueHeaders"]["Cache-Control"][0]
-    assert house.invoke("hub/asset", ASSET="hub.00000000.css")["json"]["code"] == "not_found"
-
-
-def test_the_pages_wear_the_theme(house, environ) -> None:
-    environ.setenv("THEME_NAME", "Acme & Sons")
-    environ.setenv("FRAME_ANCESTORS", "https://app.example.com")
-    answer = house.invoke("hub/page")
-    assert "Acme &amp; Sons" in answer["body"]
-    policy = answer["multiValueHeaders"]["Content-Security-Policy"][0]
-    assert policy.endswith("frame-ancestors https://app.example.com")
