@@ -5,12 +5,13 @@ VENV := .venv/.installed
 SAM := .venv-sam/.installed
 RUN := exec env PYTHONPATH=layers/shared:. .venv/bin/python -B
 
-.PHONY: help run test lint faults screenshots deploy lock api-key seal invoke clean
+.PHONY: help run test lint shapes faults screenshots deploy lock api-key seal invoke clean
 
 help:
 	@echo "make run               deploy to this machine and link accounts (PORT=... for a fixed port)"
 	@echo "make test              every test that needs no AWS"
 	@echo "make lint              ruff, mypy, cfn-lint"
+	@echo "make shapes            write what is made from the shapes: OpenAPI, schemas of events, samples"
 	@echo "make faults            every fault at every call (ONLY=... for a part, BREAK=list)"
 	@echo "make deploy            deploy to AWS with your own credentials; asks for the parameters"
 	@echo "make api-key NAME=...  mint an API key (SCOPES=... DAYS=..., REVOKE=... takes one back)"
@@ -44,9 +45,12 @@ test: $(VENV) $(SAM)
 lint: $(VENV) $(SAM)
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
-	.venv/bin/mypy layers/shared/namely_link simulator local
+	.venv/bin/mypy layers/shared/namely_link simulator local shapes
 	for app in functions/*; do MYPYPATH=$$app:layers/shared .venv/bin/mypy $$app/app.py || exit 1; done
 	AWS_DEFAULT_REGION=eu-central-1 SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint
+
+shapes: $(VENV)
+	@$(RUN) -m shapes
 
 faults: $(VENV)
 	@PYTHONPATH=layers/shared:.:tests .venv/bin/python -m faults --only "$(ONLY)" --break "$(BREAK)"
