@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from local.processes import LocalError
 from local.target import session, target
-from namely_link.aws.registry import DynamoDbRegistry
-from namely_link.domain.account import ApiKey, timestamp
+from namely_link.aws.sessions import SessionTable
+from namely_link.aws.table import Table
 from namely_link.domain.problems import StorageError
+from namely_link.domain.sessions import ApiKey
+from namely_link.domain.values import timestamp
 from namely_link.http.access import SCOPES
 from namely_link.http.bearers import Kind, mint, parse
 
@@ -40,13 +42,13 @@ def make_key(
         created_at=timestamp(now),
         expires_at=timestamp(now + timedelta(days=days)) if days else "",
     )
-    _registry(table, environ).create_key(key)
+    _keys(table, environ).create_key(key)
     return bearer.value
 
 
-def _registry(table: str, environ: Mapping[str, str]) -> DynamoDbRegistry:
+def _keys(table: str, environ: Mapping[str, str]) -> SessionTable:
     client = session(environ).client("dynamodb", endpoint_url=environ.get("AWS_ENDPOINT_URL"))
-    return DynamoDbRegistry(client=client, table=table)
+    return SessionTable(table=Table(client=client, name=table))
 
 
 def main() -> int:
@@ -73,7 +75,7 @@ def main() -> int:
             print(bearer)
             return 0
         known = parse(asked.revoke)
-        if known is None or not _registry(table, environ).revoke_key(known.id):
+        if known is None or not _keys(table, environ).revoke_key(known.id):
             print("There is no such key.", file=sys.stderr)
             return 1
         print("The key is refused from now on.")

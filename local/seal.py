@@ -15,9 +15,9 @@ from datetime import UTC, datetime, timedelta
 from local.processes import LocalError
 from local.target import session, target
 from namely_link.aws.seal import KmsSeal
-from namely_link.domain.account import timestamp
 from namely_link.domain.credentials import parse_credential
 from namely_link.domain.problems import Problem, StorageError
+from namely_link.domain.values import timestamp
 
 
 def main() -> int:

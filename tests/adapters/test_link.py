@@ -9,8 +9,8 @@ from typing import Any
 
 import boto3
 import pytest
-
 from namely_link.aws.registry import SHARDS, DynamoDbRegistry, published
+
 from namely_link.aws.vault import SecretsManagerVault
 from namely_link.commands.link import ByOwner, BySession, LinkCommand, LinkedAccount, Tried, link
 from namely_link.commands.ports import Ports

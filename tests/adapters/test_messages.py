@@ -9,10 +9,10 @@ import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
+from namely_link.aws.registry import DynamoDbRegistry, published
 
 from namely_link.aws.bus import EventBridgeBus
 from namely_link.aws.queue import CheckQueue
-from namely_link.aws.registry import DynamoDbRegistry, published
 from namely_link.aws.seal import KmsSeal
 from namely_link.commands.requests import HOW_TO_SEAL, Intake, TryAgainError
 from namely_link.domain.account import Status

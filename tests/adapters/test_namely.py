@@ -17,7 +17,7 @@ from namely_link.domain.probe import (
     Answer,
     Failure,
     Questions,
-    may_send_token,
+    barred,
 )
 from namely_link.domain.problems import MEANINGS
 from namely_link.namely import api as adapter
@@ -52,7 +52,7 @@ def outcome(api: NamelyApi, subdomain: str, token: str) -> str:
     questions = Questions(namely=api, negative_control=True)
     now = time.monotonic()
     verdict = questions.site(credential.subdomain, now=now, deadline=now + SLOW)
-    if may_send_token(verdict):
+    if barred(verdict) is None:
         with ThreadPoolExecutor(4) as pool:
             pending = questions.ask(credential, deadline=now + SLOW, pool=pool)
             verdict = pending.verdict(verdict)

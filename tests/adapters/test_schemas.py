@@ -4,8 +4,8 @@ import json
 import re
 
 import pytest
-
 from namely_link.aws.registry import published
+
 from namely_link.domain.account import Status
 from schemas import ROOT, SCHEMAS, validate
 from world import DOWN, GOOD, World

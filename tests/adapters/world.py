@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from namely_link.aws.registry import SHARDS, DynamoDbRegistry
+
 from namely_link.aws.vault import SecretsManagerVault
 from namely_link.commands.change import Manager
 from namely_link.commands.check import Checker

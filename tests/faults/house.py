@@ -12,6 +12,7 @@ import io
 import json
 import os
 import string
+import sys
 import warnings
 from collections import Counter
 from contextlib import ExitStack, contextmanager, redirect_stdout
@@ -25,11 +26,11 @@ from moto import mock_aws
 from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.model_instances import reset_model_data
+from namely_link.aws.registry import DynamoDbRegistry
 
 from containers import Context, load
 from faults.wire import Fault, Killed, Run, Wire, no_pauses, process
 from namely_link import bootstrap
-from namely_link.aws.registry import DynamoDbRegistry
 from namely_link.domain.account import ApiKey, Subdomain, Token, moment, timestamp
 from namely_link.domain.probe import ME, PEOPLE, SITE, Answer, Failure, Questions, Reply
 from namely_link.http.access import SCOPES
@@ -45,7 +46,6 @@ REGION: Final = "eu-central-1"
 START: Final = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 TABLE: Final = "table"
 PREFIX: Final = "stack/namely/"
-SEALED_UNTIL: Final = "2100-01-01T00:00:00Z"
 RECHECK: Final = timedelta(minutes=5)
 
 REFUSED: Final = Answer(401, is_json=True, body={"error": ""})
@@ -180,12 +180,7 @@ class House:
         sealed = self.raw["kms"].encrypt(
             KeyId=self.key,
             Plaintext=token.encode(),
-            EncryptionContext={
-                "owner_id": "o1",
-                "subdomain": subdomain,
-                "request_id": "q1",
-                "expires_at": SEALED_UNTIL,
-            },
+            EncryptionContext={"owner_id": "o1", "subdomain": subdomain},
         )
         return base64.b64encode(sealed["CiphertextBlob"]).decode()
 
@@ -338,6 +333,7 @@ def house() -> Iterator[House]:
             )
         )
         stack.enter_context(patch.object(bootstrap, "pool", OneByOne))
+        stack.enter_context(patch.object(sys, "path", [str(ROOT / "functions" / "hub"), *sys.path]))
         built = House(
             wire=wire,
             namely=namely,
@@ -348,7 +344,7 @@ def house() -> Iterator[House]:
         )
         stack.enter_context(patch.object(bootstrap, "now", lambda: built.now))
         stack.enter_context(redirect_stdout(built.logs))
-        for name in ("link", "api", "check", "sweep", "publish", "intake"):
+        for name in ("hub", "api", "check", "sweep", "publish", "intake"):
             for twin in ("", "2"):
                 module = load(name)
                 module.logger.registered_handler.setStream(built.logs)

@@ -4,9 +4,9 @@ import json
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from namely_link.aws.registry import DynamoDbRegistry
 
 from namely_link import bootstrap
-from namely_link.aws.registry import DynamoDbRegistry
 from namely_link.domain.problems import StorageError
 
 

@@ -8,10 +8,10 @@ from datetime import timedelta
 
 import boto3
 import pytest
+from namely_link.aws.registry import DynamoDbRegistry
 
 from namely_link import bootstrap
 from namely_link.aws.bus import EventBridgeBus
-from namely_link.aws.registry import DynamoDbRegistry
 from namely_link.domain.problems import ConflictError, StorageError
 
 
