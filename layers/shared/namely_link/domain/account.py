@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from namely_link.domain.values import OpenEnum, moment, timestamp
+from namely_link.domain.values import OpenEnum, moment, seconds_until, timestamp
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -152,7 +151,7 @@ class Attempt:
 
     def seconds_left(self, now: datetime) -> int:
         """Return for how long its lease lasts, at least a second."""
-        return max(math.ceil((moment(self.until) - now).total_seconds()), 1)
+        return seconds_until(self.until, now)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from namely_link.domain.problems import Problem, Reason
-from namely_link.domain.values import timestamp
+from namely_link.domain.values import seconds_until, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +74,8 @@ class ConnectSession:
         if left <= 0:
             raise Problem(Reason.ATTEMPTS_EXHAUSTED, attempts_left=0)
         if left <= len(running):
-            raise Problem(Reason.CONFLICT, retry_after=2, attempts_left=self.attempts_left)
+            wait = seconds_until(min(running.values()), now)
+            raise Problem(Reason.CONFLICT, retry_after=wait, attempts_left=self.attempts_left)
         return replace(self, claims=running | {attempt_id: timestamp(until)})
 
     def check_open(self, now: datetime) -> None:
