@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
-from namely_link.domain.account import AccountWarning, Identity, Receipt, Site
+from namely_link.domain.account import AccountWarning, Receipt
+from namely_link.domain.values import Identity, Site
 from namely_link.domain.probe import (
     Accepted,
     Answer,

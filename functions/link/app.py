@@ -175,8 +175,6 @@ def _by_form(fields: Fields) -> Response[str]:
         if bearer is None or bearer.kind is not Kind.CONNECT_SESSION:
             raise Problem(Reason.UNAUTHORIZED)
         session = sessions().session(bearer.id)
-        if session is None:
-            raise Problem(Reason.UNAUTHORIZED)
         return _see_other(_done_at(session, _link(fields, bearer)))
     except Problem as problem:
         logger.info("refused", code=problem.code, reason=problem.reason)
@@ -186,11 +184,11 @@ def _by_form(fields: Fields) -> Response[str]:
         return _see_other(_refused_at(session, Problem(Reason.STORAGE_UNAVAILABLE)))
 
 
-def _done_at(session: ConnectSession, done: LinkedAccount | Parked | Tried) -> str:
+def _done_at(session: ConnectSession | None, done: LinkedAccount | Parked | Tried) -> str:
     """Return where a browser goes whose form has linked, or whose link waits for Namely."""
     assert not isinstance(done, Tried)  # noqa: S101 - a form never asks for a dry run
     outcome = "parked" if isinstance(done, Parked) else "linked"
-    if session.return_url:
+    if session and session.return_url:
         told = {"status": outcome, "account_id": done.account.id}
         return _with_query(session.return_url, told)
     return _result(outcome, session, subdomain=done.account.subdomain)

@@ -333,7 +333,6 @@ def house() -> Iterator[House]:
             )
         )
         stack.enter_context(patch.object(bootstrap, "pool", OneByOne))
-        stack.enter_context(patch.object(sys, "path", [str(ROOT / "functions" / "hub"), *sys.path]))
         built = House(
             wire=wire,
             namely=namely,

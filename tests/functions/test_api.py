@@ -5,14 +5,13 @@ from datetime import timedelta
 
 import boto3
 import pytest
-from namely_link.aws.registry import DynamoDbRegistry
 
 from contract import DOCUMENT
 from local.api_key import make_key
 from namely_link import bootstrap
 from namely_link.aws.vault import SecretsManagerVault
-from namely_link.domain.account import moment
 from namely_link.domain.problems import ConflictError, StorageError
+from namely_link.domain.values import moment
 
 FILES = [
     *("make-session", "read-session", "revoke-session", "list", "read", "rename", "unlink"),

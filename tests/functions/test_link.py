@@ -4,7 +4,6 @@ import json
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from namely_link.aws.registry import DynamoDbRegistry
 
 from namely_link import bootstrap
 from namely_link.domain.problems import StorageError

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import boto3
 import pytest
-from namely_link.aws.registry import DynamoDbRegistry
 
 from namely_link import bootstrap
 from namely_link.aws.bus import EventBridgeBus

@@ -3,8 +3,8 @@
 import pytest
 
 from namely_link.bootstrap import now
-from namely_link.domain.account import ApiKey
 from namely_link.domain.problems import Code, Problem
+from namely_link.domain.sessions import ApiKey
 from namely_link.http.access import SCOPES, authorised
 from namely_link.http.bearers import Kind, mint, parse
 

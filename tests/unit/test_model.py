@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from namely_link.domain.account import Credential, Subdomain, Token, moment, new_id, timestamp
+from namely_link.domain.values import Credential, Subdomain, Token, moment, new_id, timestamp
 
 SECRET = "plantedToken0123456789plantedToken0123456789"
 

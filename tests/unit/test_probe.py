@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from namely_link.domain.account import AccountWarning, Credential, Site, Subdomain, Token
+from namely_link.domain.account import AccountWarning
 from namely_link.domain.probe import (
     CAPABILITIES,
     MAX_RETRY_AFTER,
@@ -29,6 +29,7 @@ from namely_link.domain.probe import (
     may_send_token,
 )
 from namely_link.domain.problems import Reason
+from namely_link.domain.values import Credential, Site, Subdomain, Token
 from one_by_one import OneByOne
 
 ACME = Subdomain("acme")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from namely_link.domain.account import Credential, Subdomain, Token
 from namely_link.domain.probe import (
     Accepted,
     Proven,
@@ -23,6 +22,7 @@ from namely_link.domain.probe import (
     judge_site,
     may_send_token,
 )
+from namely_link.domain.values import Credential, Subdomain, Token
 from verdict_model import (
     CAPABILITIES,
     KINDS,

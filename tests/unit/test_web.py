@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from namely_link.domain.account import new_id
 from namely_link.domain.problems import Code, Problem, Reason
+from namely_link.domain.values import new_id
 from namely_link.http import problem_details
 from namely_link.http.bearers import Kind, authorization, mint
 from namely_link.http.body import FORM, MAX_BODY, cursor_in, cursor_out, read_body
