@@ -5,7 +5,7 @@ VENV := .venv/.installed
 SAM := .venv-sam/.installed
 RUN := exec env PYTHONPATH=layers/shared:. .venv/bin/python -B
 
-.PHONY: help run test lint shapes faults screenshots deploy lock api-key seal invoke clean
+.PHONY: help run test lint shapes faults mutants screenshots deploy lock api-key seal invoke clean
 
 help:
 	@echo "make run               deploy to this machine and link accounts (PORT=... for a fixed port)"
@@ -13,6 +13,7 @@ help:
 	@echo "make lint              ruff, mypy, cfn-lint"
 	@echo "make shapes            write what is made from the shapes: OpenAPI, schemas of events, samples"
 	@echo "make faults            every fault at every call (ONLY=... for a part, BREAK=list)"
+	@echo "make mutants           breaks the judgement of Namely's answers in every place; all must be noticed"
 	@echo "make deploy            deploy to AWS with your own credentials; asks for the parameters"
 	@echo "make api-key NAME=...  mint an API key (SCOPES=... DAYS=..., REVOKE=... takes one back)"
 	@echo "make seal OWNER=... SUBDOMAIN=... REQUEST_ID=...   seal a token from standard input for an"
@@ -54,6 +55,9 @@ shapes: $(VENV)
 
 faults: $(VENV)
 	@PYTHONPATH=layers/shared:.:tests .venv/bin/python -m faults --only "$(ONLY)" --break "$(BREAK)"
+
+mutants: $(VENV)
+	@PYTHONPATH=layers/shared:.:tests .venv/bin/python -m mutants --only "$(ONLY)"
 
 screenshots: $(VENV) $(SAM)
 	$(RUN) tests/browser/screenshots.py

@@ -1,30 +1,34 @@
-"""AWS in process, by moto."""
+"""AWS in process, by moto, with the table of the template."""
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from namely_link.aws.registry import DynamoDbRegistry
-from namely_link.aws.vault import SecretsManagerVault
+from namely_link.aws.table import Table
 from templates import create_table
-from world import World
+
+REGION = "eu-central-1"
 
 
 @pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch):
+def aws(monkeypatch: pytest.MonkeyPatch):
+    """Let every client be moto's."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     with mock_aws():
-        made = boto3.client("dynamodb", region_name="eu-central-1")
-        create_table(made, "table")
-        yield made
+        yield
 
 
 @pytest.fixture
-def world(table) -> World:
-    secrets = boto3.client("secretsmanager", region_name="eu-central-1")
-    return World(
-        registry=DynamoDbRegistry(client=table, table="table"),
-        vault=SecretsManagerVault(client=secrets, prefix="s/namely/", key_arn="alias/aws/test"),
-        secrets=secrets,
-    )
+def dynamodb(aws):
+    """Return a client of DynamoDB, where the table is."""
+    made = boto3.client("dynamodb", region_name=REGION)
+    create_table(made, "table")
+    return made
+
+
+@pytest.fixture
+def table(dynamodb) -> Table:
+    """Return the stack's table."""
+    return Table(client=dynamodb, name="table")

@@ -121,11 +121,10 @@ class SecretsManagerVault:
         """
         try:
             found = self.client.describe_secret(SecretId=version.arn)
-            if "DeletedDate" in found:
-                # A deletion that took effect after its restoring.
-                self.client.restore_secret(SecretId=version.arn)
         except (ClientError, BotoCoreError) as error:
             raise _translated("DescribeSecret", error) from None
+        if "DeletedDate" in found:
+            self.restore(version.arn)  # the deletion took effect after its restoring
         stages = found.get("VersionIdsToStages", {})
         if version.version_id not in stages:
             raise SecretMissingError(version.version_id)
@@ -207,7 +206,8 @@ class SecretsManagerVault:
         """Take a scheduled deletion back; again is fine.
 
         Raises:
-            StorageError: the secret is gone, or may still be scheduled.
+            SecretMissingError: it is gone for good.
+            StorageError: the secret may still be scheduled.
         """
         try:
             self.client.restore_secret(SecretId=name)
@@ -265,4 +265,5 @@ _MISSING: Final[Mapping[str, tuple[str, ...]]] = {
     "PutSecretValue": _NOT_USABLE,
     "GetSecretValue": _NOT_USABLE,
     "DescribeSecret": _NOT_THERE,
+    "RestoreSecret": _NOT_THERE,
 }

@@ -148,7 +148,7 @@ class Vault(Protocol):
         """
 
     def restore(self, name: str) -> None:
-        """Take a deletion back; again is fine."""
+        """Take a deletion back; again is fine. Raises SecretMissingError where it is gone."""
 
     def account_id(self, name: str) -> str:
         """Return the account that a secret's name was made for, '' where it is none of ours."""

@@ -119,6 +119,7 @@ def _delete(account: Account, ports: SweepPorts) -> str:
     if not lifecycle.covers(mine, ports.now()):
         return "late"  # its lease ends, and another sweep does it
     final = ports.vault.delete(account.secret_name, recovery_days=ports.recovery_days)
+    _delete_strays(held, ports)
     ports.accounts.commit(lifecycle.deletion_found(held, final=final, cause=_cause(ports)))
     return "deleted"
 
@@ -133,5 +134,12 @@ def _settle(account: Account, ports: SweepPorts) -> str:
             ports.vault.settle(account.secret)
     except SecretMissingError:
         pass  # the next check says so
+    _delete_strays(held, ports)
     ports.accounts.commit(lifecycle.settled(held, ports.now()))
     return "settled"
+
+
+def _delete_strays(account: Account, ports: SweepPorts) -> None:
+    """Delete what attempts have left beside the secret; such a name is never used again."""
+    for name in account.unsettled.strays if account.unsettled else ():
+        ports.vault.delete(name, recovery_days=None)

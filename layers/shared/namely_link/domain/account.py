@@ -158,11 +158,13 @@ class Attempt:
 class Unsettled:
     """Calls to Secrets Manager may have taken effect unseen, or may still do so until `until`.
 
-    The sweep looks at the secret at `look_at`, and once more at `until` (RFC 3339).
+    The sweep looks at the secret at `look_at`, and once more at `until` (RFC 3339). `strays` are
+    names of secrets that attempts which came to nothing may have made beside it: it deletes them.
     """
 
     look_at: str
     until: str
+    strays: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -341,7 +341,7 @@ def _taken(account: Account, mine: Attempt | None, now: datetime) -> Account:
     if not account.attempt.over(now):
         raise Problem(Reason.CONFLICT, retry_after=account.attempt.seconds_left(now))
     # What it has called may have taken effect, or may still do so.
-    return replace(account, attempt=mine, unsettled=_unsettled(now))
+    return replace(account, attempt=mine, unsettled=_unsettled(account, now))
 
 
 def let_go(
@@ -349,10 +349,8 @@ def let_go(
 ) -> Change[Account] | Change[Tombstone] | Change[None]:
     """An attempt ends without a commit; `wrote` where it may have written to the secret."""
     if account.committed:
-        left = replace(
-            account, attempt=None, unsettled=_unsettled(now) if wrote else account.unsettled
-        )
-        return Change(before=account, after=left)
+        unsettled = _unsettled(account, now) if wrote else account.unsettled
+        return Change(before=account, after=replace(account, attempt=None, unsettled=unsettled))
     return undone(account, now) if wrote else Change(before=account, after=None)
 
 
@@ -379,8 +377,12 @@ def buried(tombstone: Tombstone, now: datetime) -> Change[Tombstone]:
     )
 
 
-def _unsettled(now: datetime) -> Unsettled:
-    return Unsettled(look_at=timestamp(now), until=timestamp(now + LATE))
+def _unsettled(account: Account, now: datetime) -> Unsettled:
+    """Return that the secret is to be looked at, and what an attempt may have made beside it."""
+    strays = account.unsettled.strays if account.unsettled else ()
+    if account.attempt and account.attempt.secret_name:
+        strays += (account.attempt.secret_name,)
+    return Unsettled(look_at=timestamp(now), until=timestamp(now + LATE), strays=strays)
 
 
 def settled(account: Account, now: datetime) -> Change[Account]:
@@ -406,7 +408,7 @@ def refiled(account: Account) -> Change[Account]:
 
 def disturbed(account: Account, now: datetime) -> Change[Account]:
     """The secret was found to be other than the row says: the sweep has to look at it."""
-    return Change(before=account, after=replace(account, unsettled=_unsettled(now)))
+    return Change(before=account, after=replace(account, unsettled=_unsettled(account, now)))
 
 
 # Linking
@@ -497,7 +499,7 @@ def _stored(account: Account, *, secret: SecretVersion, hint: str, cause: Cause)
         token_hint=hint,
         changed_at=cause.at,
         attempt=None if fresh or account.unsettled else mine,
-        unsettled=account.unsettled if fresh else _unsettled(cause.now),
+        unsettled=account.unsettled if fresh else _unsettled(account, cause.now),
     )
 
 
@@ -533,7 +535,7 @@ def checked(account: Account, verdict: Verdict, *, pace: Pace, cause: Cause) -> 
         case Undetermined(reason):
             after, first = _unanswered(account, reason, cause), False
     after, expiring = _expiry(after, cause.now)
-    next_check = _next_check(account, after, verdict, pace, cause)
+    next_check = _next_check(account, after, pace, cause)
     health = replace(after.health, checked_at=cause.at, next_check_at=next_check, queued_until="")
     after = replace(after, health=health)
     happened = [(Transition.LINKED, {})] if first else _noticed(account, after, verdict)
@@ -633,6 +635,8 @@ def _refused(account: Account, reason: Reason, pace: Pace, cause: Cause) -> Acco
         return replace(account, health=health, receipt=receipt)
     since = account.health.refused_since or cause.at
     confirmed = moment(since) + pace.recheck <= cause.now
+    if reason is Reason.SECRET_MISSING and account.unsettled:
+        confirmed = False  # it may be a late call of ours that the sweep takes back
     return replace(
         account,
         status=Status.ERROR if confirmed else account.status,
@@ -649,20 +653,21 @@ def _unanswered(account: Account, reason: Reason, cause: Cause) -> Account:
     return replace(account, health=health)
 
 
-def _next_check(before: Account, after: Account, verdict: Verdict, pace: Pace, cause: Cause) -> str:
+def _next_check(before: Account, after: Account, pace: Pace, cause: Cause) -> str:
     """Return when the next check is due (RFC 3339): never for ever, and a parked link's in time."""
-    health = after.health
-    doubled = pace.recheck * float(2 ** min(max(health.undetermined - 1, 0), 10))
+    health, doubtful = after.health, True
     if health.undetermined:
-        most = PARKED_CHECK_EVERY if after.parking else CHECK_EVERY
-        wait = min(doubled, most)
+        wait = min(pace.recheck * float(2 ** min(health.undetermined - 1, 10)), CHECK_EVERY)
     elif health.refused_since and after.status is not Status.ERROR:
         wait = pace.recheck * 1.5  # with any jitter not before the confirmation counts
     else:
-        wait = CHECK_EVERY
-    due = timestamp(cause.now + wait * pace.jitter())
+        wait, doubtful = CHECK_EVERY, False
+    wait *= pace.jitter()
+    if after.parking:
+        wait = min(wait, PARKED_CHECK_EVERY)
+    due = timestamp(cause.now + wait)
     planned = before.health.next_check_at
-    if isinstance(verdict, Undetermined) and planned > cause.at:
+    if doubtful and planned > cause.at:
         due = min(due, planned)  # somebody has asked for it: that doesn't push the next one out
     return min(due, after.parking.until) if after.parking else due
 
@@ -745,6 +750,7 @@ def renamed(
         _taken(account, None, cause.now),
         label=account.label if label is None else label,
         metadata=account.metadata if metadata is None else dict(metadata),
+        changed_at=cause.at,
     )
     return _visible(account, after, cause, (Transition.RENAMED, {}))
 
@@ -809,11 +815,13 @@ def unlinked(
 
 def deletion_scheduled(account: Account, *, final: datetime, cause: Cause) -> Change[Account]:
     """Secrets Manager has confirmed the deletion; who asked for it lets go of the row."""
-    deletion = account.deletion or Deletion()
-    confirmed = replace(
-        _settled(account, cause.now), deletion=deletion.confirmed(at=cause.now, final=final)
-    )
-    return _told(account, confirmed, cause, (Transition.DELETION_SCHEDULED, {}))
+    return _confirmed(account, replace(account, attempt=None), final, cause)
+
+
+def _confirmed(account: Account, after: Account, final: datetime, cause: Cause) -> Change[Account]:
+    deletion = (account.deletion or Deletion()).confirmed(at=cause.now, final=final)
+    after = replace(after, deletion=deletion)
+    return _told(account, after, cause, (Transition.DELETION_SCHEDULED, {}))
 
 
 def deletion_found(account: Account, *, final: datetime | None, cause: Cause) -> Change[Account]:
@@ -824,7 +832,7 @@ def deletion_found(account: Account, *, final: datetime | None, cause: Cause) ->
     known = account.deletion.final_at if account.deletion else ""
     if known and (final is None or timestamp(final) == known):
         return settled(account, cause.now)
-    return deletion_scheduled(account, final=final or cause.now, cause=cause)
+    return _confirmed(account, _settled(account, cause.now), final or cause.now, cause)
 
 
 def check_restorable(account: Account, now: datetime) -> None:
@@ -847,7 +855,7 @@ def restored(account: Account, cause: Cause) -> Change[Account]:
         status=Status.ACTIVE,
         deletion=None,
         attempt=None,
-        unsettled=_unsettled(cause.now),
+        unsettled=_unsettled(account, cause.now),
         changed_at=cause.at,
         health=replace(account.health, next_check_at=_soon(cause)),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import string
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import StrEnum, auto
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from namely_link.domain.account import AccountWarning, Receipt
@@ -51,10 +51,10 @@ class Answer:
 class Failure(StrEnum):
     """Why there is no usable answer."""
 
-    NO_DNS = "no_dns"
-    UNREACHABLE = "unreachable"
-    TIMEOUT = "timeout"
-    UNUSABLE = "unusable"
+    NO_DNS = auto()
+    UNREACHABLE = auto()
+    TIMEOUT = auto()
+    UNUSABLE = auto()
 
 
 type Reply = Answer | Failure

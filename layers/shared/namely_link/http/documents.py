@@ -161,7 +161,7 @@ def account(one: accounts.Account) -> Account:
         "checked_at": health.checked_at or None,
         "next_check_at": health.next_check_at or None,
         "recoverable_until": (deletion.recoverable_until if deletion else "") or None,
-        "deletion": _deletion(deletion) if deletion else None,
+        "deletion": _deletion(deletion) if deletion and deletion.requested_at else None,
         "revision": one.revision,
     }
 
