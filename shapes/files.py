@@ -51,6 +51,7 @@ def made() -> dict[str, str]:
     return {path: _json(value) for path, value in files.items()} | {
         path: parts.filled((ROOT / path).read_text(encoding="utf-8"), name, part)
         for path, name, part in (
+            ("README.md", "warnings", parts.warnings()),
             ("docs/api.md", "account", parts.account_fields(components)),
             ("docs/events.md", "events", parts.events()),
             (f"{_PAGES}/accounts-api.js", "types", parts.script_types(components)),

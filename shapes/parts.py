@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from namely_link.domain.account import AccountWarning
 from namely_link.domain.lifecycle import EventType
 from namely_link.http import documents
 from shapes import declared
@@ -78,6 +79,13 @@ def events() -> str:
             named = shape.__annotations__["account"].__annotations__
             also += f"; `account` has only {', '.join(f'`{field}`' for field in named)}"
         rows.append(f"| `{kind}` | {said} | {also} |".replace("|  |", "| |"))
+    return "\n".join(rows) + "\n\n"
+
+
+def warnings() -> str:
+    """Return the table of the warnings."""
+    rows = ["", "| Warning | Means |", "|---|---|"]
+    rows += [f"| `{one}` | {declared.of(AccountWarning, one.name)} |" for one in AccountWarning]
     return "\n".join(rows) + "\n\n"
 
 

@@ -137,7 +137,7 @@ def test_every_sentence_that_the_accounts_page_asks_for_is_sent_to_it() -> None:
 def test_every_word_of_the_ledger_and_of_a_status_is_said(language: str) -> None:
     words = LOCALES[language]["accounts"]
     assert {str(one) for one in Action} <= set(words["ledger_action"])
-    assert set(words["status"]) == {str(one) for one in Status}
+    assert {str(one) for one in Status} <= set(words["status"])
     assert set(LOCALES[language]["warnings"]) == {str(one) for one in AccountWarning}
 
 
