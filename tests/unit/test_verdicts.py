@@ -103,10 +103,7 @@ def outcomes() -> dict[str, set[tuple[str, str]]]:
         case = Case(*kinds)
         number, expected = decide(TOKEN_RULES, case)
         replies = Replies(
-            me=ONE_OF_EACH["me"][case.me],
-            people=ONE_OF_EACH["people"][case.people],
-            resources=ONE_OF_EACH["resources"][case.resources],
-            control=ONE_OF_EACH["control"][case.control],
+            **{name: ONE_OF_EACH[name][getattr(case, name)] for name in QUESTIONS[1:]}
         )
         assert judge(sites[case.site], replies) == expected, (number, case)
         reason = expected.reason if isinstance(expected, Rejected) else ""
@@ -148,10 +145,10 @@ CONTEXTS = {
     "site": ("proved", "refused 401", "outage"),
     "me": ("active", "refused 401", "odd"),
     "people": ("both", "refused 403", "throttled", "time-out"),
-    "resources": ("no hint",),
     "control": ("refused 401", "outage", "shown", "not asked"),
 }
-"""Kinds beside which a reply shows its own: each side of every rule."""
+"""Kinds beside which a reply shows its own: each side of every rule; of others the last."""
+CONTEXTS |= {name: KINDS[name][-1:] for name in QUESTIONS if name not in CONTEXTS}
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
