@@ -833,6 +833,18 @@ def check_restorable(account: Account, now: datetime) -> None:
         raise Problem(Reason.NEVER_VERIFIED)
 
 
+def restoring(account: Account, mine: Attempt, now: datetime) -> Change[Account]:
+    """Somebody takes the row to restore the secret: its deletion is not confirmed any more.
+
+    Raises:
+        Problem: conflict, while another attempt may still write.
+    """
+    deletion = account.deletion or Deletion()
+    unconfirmed = replace(deletion, scheduled_at="", final_at="")
+    after = replace(_taken(account, mine, now), deletion=unconfirmed)
+    return Change(before=account, after=after)
+
+
 def restored(account: Account, cause: Cause) -> Change[Account]:
     """An unlinking is taken back; its secret is there again, and is looked at once more."""
     after = replace(
