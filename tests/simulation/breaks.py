@@ -217,7 +217,7 @@ def _(stack: ExitStack) -> None:
 
 @_broken("a commit that failed is answered with success", "I3", *LINKS)
 def _(stack: ExitStack) -> None:
-    _with(stack, AccountTable, "_took_effect", lambda *_: True)
+    _with(stack, table.Table, "_took_effect", lambda *_: True)
 
 
 @_broken("a request of the bus is done each time that it comes", "I11", "requests a link", "requests an unlinking")

@@ -107,6 +107,7 @@ class Watch:
     _invocations: dict[str, list[Process]] = field(default_factory=lambda: defaultdict(list))
     _refusals: Counter[str] = field(default_factory=Counter)
     _decided: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _deleted_late: set[str] = field(default_factory=set)
     _forged: set[str] = field(default_factory=set)
     _of_tomorrow: set[str] = field(default_factory=set)
     _requests: dict[str, float] = field(default_factory=dict)
@@ -190,6 +191,10 @@ class Watch:
         moment = datetime.fromisoformat(event["time"]).timestamp()
         self._requests[str(event["detail"].get("request_id"))] = moment
 
+    def deleted_late(self, name: str) -> None:
+        """A deletion takes effect though its caller has given up: the sweep takes it back."""
+        self._deleted_late.add(name)
+
     def forged(self, request: str) -> None:
         """A seal that was captured is sent under this id."""
         self._forged.add(request)
@@ -261,7 +266,8 @@ class Watch:
         again = "I6" if revision(item) > 1 else "I1"
         secret = self.world.vault.secrets.get(name)
         if secret is None or secret.scheduled_at is not None:
-            self.broken("I1", "the secret of an active account is deleted")
+            if name not in self._deleted_late or secret is None:
+                self.broken("I1", "the secret of an active account is deleted")
             return
         version = pinned(item)
         value = secret.values.get(version)
