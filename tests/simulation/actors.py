@@ -129,6 +129,16 @@ def link_by_session(me: Actor) -> None:
         me.ask("POST", "/v1/accounts", me.credential(), bearer=session)
 
 
+def guess_tokens(me: Actor) -> None:
+    """Somebody types one wrong token after the other."""
+    if session := me.shared_session():
+        for _ in range(me.draw.randint(2, 8)):
+            me.token = BAD
+            answer = me.ask("POST", "/v1/accounts", me.credential(), bearer=session)
+            if answer.status in {410, 429}:
+                return
+
+
 def link_by_form(me: Actor) -> None:
     if session := me.shared_session():
         me.ask("POST", "/v1/accounts", urlencode(me.credential(session=session)), form=True)
@@ -278,6 +288,7 @@ KINDS: Final[dict[str, Callable[[Actor], None]]] = {
     "links by key": link_by_key,
     "links by session": link_by_session,
     "links by form": link_by_form,
+    "guesses tokens": guess_tokens,
     "links with confirmation": link_with_confirmation,
     "links by portal": link_by_portal,
     "links again": relink,
@@ -308,6 +319,7 @@ THEMES: Final = (
     Theme(("links by key", "links again", "links by portal"), ("links by key",)),
     Theme(("links by key", "links by session", "requests a link")),
     Theme(("links by session", "links by form", "links with confirmation", "revokes a session")),
+    Theme(("guesses tokens", "links by session", "links by form")),
     Theme(("unlinks", "restores", "requests an unlinking"), ("links by key", "unlinks")),
     Theme(("unlinks", "restores", "links by key", "links again"), ("links by key",)),
     Theme(("requests a link", "unlinks", "links by key", "replays a seal"), ("links by key",)),
@@ -400,7 +412,7 @@ def _weather(draw: random.Random, last: float) -> Weather:
     return Weather(
         slowness=draw.choice((0.01, 0.05, 0.05, 0.3, 1.5)),
         faults=faults,
-        often=draw.choice((0.01, 0.03, 0.1)) if faults else 0.0,
+        often=draw.choice((0.01, 0.03, 0.1, 0.2)) if faults else 0.0,
         until=last + 60,
         stale=draw.choice((0.0, 0.0, 0.2)),
         twice=draw.choice((0.0, 0.1, 0.4)),

@@ -182,7 +182,9 @@ class Watch:
         elif method == "DELETE" and path.startswith("/v1/accounts/"):
             self._unlink_answered(path.rpartition("/")[2], answer)
         elif method == "DELETE" and path.startswith("/v1/connect-sessions/"):
-            if answer.body.get("state", answer.body.get("status")) == "revoked":
+            if answer.body.get("state") == "open":
+                self.broken("I14", "revoking was answered with success and the session is open")
+            if answer.body.get("state") != "used":
                 self._revoked.setdefault(path.rpartition("/")[2], self.world.scheduler.now)
 
     def requested(self, event: dict[str, Any]) -> None:
@@ -300,6 +302,12 @@ class Watch:
                 self._request_done(account, request, now)
             asked = datetime.fromisoformat(entry["at"]).timestamp()
             self._changes[account].append((asked, action, request))
+            self._changes[self._pair(account)].append((asked, action, request))
+
+    def _pair(self, account: str) -> str:
+        """Return the owner and site of an account."""
+        item = self.world.table.items[f"ACCOUNT#{account}", "ACCOUNT"]
+        return f"{text(item, 'owner_id')} {text(item, 'subdomain')}"
 
     def _request_done(self, account: str, request: str, now: float) -> None:
         if request in self._forged:
@@ -309,7 +317,8 @@ class Watch:
             self.broken("I11", "a request was done twice")
         self._changes[f"request {request}"].append((now, "", ""))
         asked = self._requests.get(request)
-        if asked and any(time > asked for time, _, other in self._changes[account] if other != request):
+        if asked and any(
+            time > asked for time, _, other in self._changes[self._pair(account)] if other != request):
             self.broken("I11", "a request was done over newer work")
 
     def _link_answered(self, token: str, answer: Answered) -> None:
@@ -401,7 +410,7 @@ class Watch:
                 self.broken("I13", "the receipt of an unlinking is never complete")
             return
         if name in self._deleted_by_hand:
-            if status == "active" and self._deleted_by_hand[name] + 86400 < self.world.scheduler.now:
+            if status == "active" and self._deleted_by_hand[name] + 86400 * 1.1 + 1800 < self.world.scheduler.now:
                 self.broken("I1", "an active account has no secret since somebody deleted it")
             return
         if secret is None or secret.scheduled_at is not None:

@@ -247,7 +247,7 @@ class Wire:
         """Let a call take effect later, when nobody waits for it any more."""
         scheduler = self.world.scheduler
         most = LATENESS
-        if operation in _MAKES_SECRETS and process.random.random() < 0.2:
+        if operation in _MAKES_SECRETS and process.random.random() < 0.3:
             most = RARE_LATENESS
             self.very_late = True
         wait = process.random.uniform(0.01, 1.0) * most
@@ -337,8 +337,8 @@ class Wire:
         if not weather.faults or self.world.scheduler.now > weather.until or process.kept.get("calm"):
             return None, 0
         often = weather.often
-        if service == "secretsmanager" or operation == "transact_write_items":
-            often *= 3
+        if service == "secretsmanager" or not operation.startswith(_READS):
+            often *= 2
         elif operation == "query":
             often /= 4
         if luck >= often or (process.name, process.calls) in weather.muted:
