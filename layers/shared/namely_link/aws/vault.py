@@ -142,10 +142,10 @@ class SecretsManagerVault:
                     self._move(label, version.arn, holder)
 
     def _move(self, label: str, arn: str, holder: str, *, to: str = "") -> None:
-        """Move a label from the version that has it, or take it away; again is fine.
+        """Move a label from the version that has it, or take it away: that again is fine.
 
         Raises:
-            StorageError: the label may be at either.
+            StorageError: the label may be at either, or was somewhere else.
         """
         target = {"MoveToVersionId": to} if to else {}
         try:

@@ -78,16 +78,31 @@ class EventType(OpenEnum):
     """What consumers are told, as EventBridge's detail-type."""
 
     ACCOUNT_LINKED = "Account Linked"
+    """It was linked for the first time, its parked link has finished, or it was restored."""
     ACCOUNT_RELINKED = "Account Relinked"
+    """It has a new token; the pinned version of its secret has changed."""
     ACCOUNT_UPDATED = "Account Updated"
+    """Its label, metadata, warnings or reasons have changed, or it was suspended or resumed.
+
+    Reasons and warnings that changed together with the status or the capabilities are told by that
+    event alone.
+    """
     ACCOUNT_UNLINKED = "Account Unlinked"
+    """It is unlinked; `deletion` is the receipt, not yet confirmed by Secrets Manager."""
     ACCOUNT_FAILED = "Account Failed"
+    """Namely refused the token, or its secret was deleted by hand; a second look confirmed it."""
     ACCOUNT_RECOVERED = "Account Recovered"
+    """The token of a failed account works again."""
     CAPABILITIES_CHANGED = "Capabilities Changed"
+    """The token sees more or less than before."""
     TOKEN_EXPIRING = "Token Expiring"
+    """60, 30 and 7 days before two years after linking, when the token ends at the latest."""
     LINK_REJECTED = "Link Rejected"
+    """A link that was asked for by an event, or parked, came to nothing."""
     LINK_PARKED = "Link Parked"
+    """Namely gave no verdict while a person linked; it finishes by itself, or is rejected."""
     REQUEST_REFUSED = "Request Refused"
+    """What an event asked for, other than a link, was refused."""
 
 
 class Action(OpenEnum):
@@ -823,6 +838,18 @@ def check_restorable(account: Account, now: datetime) -> None:
         raise Problem(Reason.NOT_RECOVERABLE)
     if not account.linked_at:
         raise Problem(Reason.NEVER_VERIFIED)
+
+
+def restoring(account: Account, mine: Attempt, now: datetime) -> Change[Account]:
+    """Somebody takes the row to restore the secret: its deletion is not confirmed any more.
+
+    Raises:
+        Problem: conflict, while another attempt may still write.
+    """
+    deletion = account.deletion or Deletion()
+    unconfirmed = replace(deletion, scheduled_at="", final_at="")
+    after = replace(_taken(account, mine, now), deletion=unconfirmed)
+    return Change(before=account, after=after)
 
 
 def restored(account: Account, cause: Cause) -> Change[Account]:
