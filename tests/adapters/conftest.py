@@ -2,28 +2,29 @@
 
 import boto3
 import pytest
+from botocore.config import Config
 from moto import mock_aws
 
 from namely_link.aws.table import Table
 from templates import create_table
 
-REGION = "eu-central-1"
+SESSION = boto3.Session("testing", "testing", region_name="eu-central-1")
+"""One for all tests: it keeps the descriptions of the services."""
+ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1})
+"""A fault is one, and no test waits for another try of botocore's."""
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch):
-    """Let every client be moto's."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+def aws():
+    """Return what makes clients, which are all moto's."""
     with mock_aws():
-        yield
+        yield lambda service: SESSION.client(service, config=ONCE)
 
 
 @pytest.fixture
 def dynamodb(aws):
     """Return a client of DynamoDB, where the table is."""
-    made = boto3.client("dynamodb", region_name=REGION)
+    made = aws("dynamodb")
     create_table(made, "table")
     return made
 

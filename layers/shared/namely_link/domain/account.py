@@ -68,6 +68,11 @@ class Receipt:
     capabilities: dict[str, Capability]
     warnings: tuple[AccountWarning, ...]
 
+    @property
+    def unseen(self) -> bool:
+        """Whether the token is proved, but not what it sees: it is to be looked at again soon."""
+        return AccountWarning.VISIBILITY_UNKNOWN in self.warnings
+
     def warned(self, *more: AccountWarning) -> Receipt:
         """Return it with more warnings, in the order of their enumeration."""
         wanted = {*self.warnings, *more}
@@ -205,6 +210,11 @@ class Account:
     def committed(self) -> bool:
         """Whether a link, or a parked one, was ever committed: its secret is to be kept."""
         return self.revision > 0
+
+    @property
+    def understood(self) -> bool:
+        """Whether its status is one that this release knows; otherwise it is left untouched."""
+        return self.status in frozenset(Status)
 
     @property
     def holds_pair(self) -> bool:

@@ -25,7 +25,7 @@ from namely_link.domain.account import (
     Tombstone,
     Unsettled,
 )
-from namely_link.domain.probe import Accepted, Rejected, Undetermined
+from namely_link.domain.probe import Accepted, Rejected
 from namely_link.domain.problems import Code, Problem, Reason
 from namely_link.domain.values import OpenEnum, moment, new_id, timestamp
 
@@ -234,11 +234,9 @@ def _visible(
     return _told(before, replace(after, revision=before.revision + 1), cause, *happened)
 
 
-def due_at(state: State) -> str:
+def due_at(state: Account | Tombstone) -> str:
     """Return when the sweep has to look at a row (RFC 3339), '' for never."""
     match state:
-        case None:
-            return ""
         case Tombstone():
             return state.look_at
         case Account(attempt=Attempt(until=until)):
@@ -420,7 +418,7 @@ def check_linkable(account: Account) -> None:
     Raises:
         Problem: conflict.
     """
-    if account.status is Status.UNLINKED or account.status not in frozenset(Status):
+    if account.status is Status.UNLINKED or not account.understood:
         raise Problem(Reason.WRONG_STATUS)
 
 
@@ -431,34 +429,21 @@ def linked(
 
     What somebody has decided about the account stays: that it is suspended, its label and metadata.
     """
-    again = bool(account.linked_at)
     known = account.receipt
     if known and not receipt.site.permalink:
         receipt = replace(receipt, site=known.site)
+    wait = SEEN_SOON if receipt.unseen else CHECK_EVERY
     after = replace(
         _stored(account, secret=secret, hint=hint, cause=cause),
         status=Status.SUSPENDED if account.status is Status.SUSPENDED else Status.ACTIVE,
         receipt=receipt,
-        health=Health(
-            checked_at=cause.at, next_check_at=timestamp(cause.now + _first_wait(receipt))
-        ),
+        health=Health(checked_at=cause.at, next_check_at=timestamp(cause.now + wait)),
         token_expires_by=timestamp(cause.now + TOKEN_LIFETIME),
         linked_at=cause.at,
         parking=None,
     )
-    return _visible(account, after, cause, (_link_of(again=again), {}))
-
-
-def _first_wait(receipt: Receipt) -> timedelta:
-    return SEEN_SOON if _unseen(receipt) else CHECK_EVERY
-
-
-def _unseen(receipt: Receipt) -> bool:
-    return AccountWarning.VISIBILITY_UNKNOWN in receipt.warnings
-
-
-def _link_of(*, again: bool) -> Transition:
-    return Transition.RELINKED if again else Transition.LINKED
+    happened = Transition.RELINKED if account.linked_at else Transition.LINKED
+    return _visible(account, after, cause, (happened, {}))
 
 
 def parked(
@@ -532,8 +517,8 @@ def checked(account: Account, verdict: Verdict, *, pace: Pace, cause: Cause) -> 
             after, first = _accepted(account, receipt, cause), account.status is Status.PENDING
         case Rejected(reason):
             after, first = _refused(account, reason, pace, cause), False
-        case Undetermined(reason):
-            after, first = _unanswered(account, reason, cause), False
+        case _:
+            after, first = _unanswered(account, verdict.reason, cause), False
     after, expiring = _expiry(after, cause.now)
     next_check = _next_check(account, after, pace, cause)
     health = replace(after.health, checked_at=cause.at, next_check_at=next_check, queued_until="")
@@ -585,7 +570,7 @@ def _accepted(account: Account, receipt: Receipt, cause: Cause) -> Account:
             account.health,
             reasons=(),
             refused_since="",
-            undetermined=account.health.undetermined + 1 if _unseen(receipt) else 0,
+            undetermined=account.health.undetermined + 1 if receipt.unseen else 0,
         ),
         linked_at=cause.at if first else account.linked_at,
         changed_at=cause.at if first else account.changed_at,
@@ -613,7 +598,7 @@ def _remembering(before: Receipt | None, receipt: Receipt) -> Receipt:
         return receipt
     if not receipt.site.permalink:
         receipt = replace(receipt, site=before.site)
-    if not _unseen(receipt):
+    if not receipt.unseen:
         return receipt
     others = [one for one in receipt.warnings if one is not AccountWarning.VISIBILITY_UNKNOWN]
     same = replace(

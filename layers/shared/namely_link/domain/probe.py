@@ -105,7 +105,7 @@ class Accepted:
     @property
     def recheck_soon(self) -> bool:
         """Whether a check is due in minutes: what the token sees is not known yet."""
-        return AccountWarning.VISIBILITY_UNKNOWN in self.receipt.warnings
+        return self.receipt.unseen
 
 
 type SiteFinding = Proven | Rejected | Undetermined
