@@ -155,7 +155,7 @@ def checks() -> dict[str, Any]:
     """Return what `check` is given: a message as the queue's adapter writes it."""
     sent = _Sent()
     asker = queue.CheckQueue(client=cast("SQSClient", sent), url="")
-    asker.put("$ACCOUNT_ID", actor=_CAUSE.actor, request_id=INSTANCE)
+    asker.put("$ACCOUNT_ID", actor=Actor(kind=ActorKind.SWEEP, name="sweep"))
     return {
         "Records": [
             {
