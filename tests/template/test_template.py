@@ -157,11 +157,11 @@ def test_every_call_of_the_code_is_granted_to_somebody() -> None:
     code = "".join(
         path.read_text() for path in (ROOT / "layers/shared/namely_link/aws").glob("*.py")
     )
-    called = re.findall(r"client\.([a-z_]+)\(|get_paginator\(\"(\w+)\"", code)
+    called = re.findall(r"client\.(?:get_paginator\(\"(\w+)\"|([a-z_]+)\()", code)
     calls = {
-        (one or paged).title().replace("_", "")
-        for one, paged in called
-        if (one or paged) not in {"get_paginator", "transact_write_items"}  # made of its parts
+        (paged or one).title().replace("_", "")
+        for paged, one in called
+        if one != "transact_write_items"  # granted by its parts
     }
     granted = {one for needed in NEEDED.values() for one in needed} - OF_LAMBDA - IMPLIED
     assert calls - OF_THE_SENDER == {one.partition(":")[2] for one in granted}
