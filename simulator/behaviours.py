@@ -52,10 +52,14 @@ class Behaviour:
     info: Answer | None = None
     """Instead of `companies/info`."""
     info_needs_token: bool = False
+    resources: Answer | None = None
+    """Instead of `/resources`, once the token is accepted."""
     permalink: str | None = None
     """What `companies/info` calls the site, instead of its subdomain."""
     guarded: Answer | None = None
     """Instead of whatever needs a token, before the token is looked at."""
+    refused_me: Reply | None = None
+    """What every token gets from `/profiles/me`, before `guarded`."""
     refusal: Reply = REFUSED_401
     """What a token that is not good gets."""
     made_up_token: Reply | None = None
@@ -161,6 +165,7 @@ def _nested_profiles(_honest: JsonObject) -> Answer:
     return _nested()
 
 
+_BROKEN = html_reply(500, "500 Internal Server Error")
 _THROTTLED = json_reply(429, {"message": "Too many requests", "errors": []})
 
 _TABLE = (
@@ -209,8 +214,45 @@ _TABLE = (
     ),
     Behaviour("info-503", "companies/info answers 503, the rest is fine", info=UNAVAILABLE),
     Behaviour("info-cut", "companies/info cuts the connection, the rest is fine", info=Cut()),
+    Behaviour("info-slow", "companies/info never answers, the rest is fine", info=Silence()),
+    # An incident: tokens are refused because Namely is out of order.
+    Behaviour(
+        "incident-info-503",
+        "companies/info answers 503, and every token gets 401",
+        info=UNAVAILABLE,
+        guarded=REFUSED_401,
+    ),
+    Behaviour(
+        "incident-info-slow",
+        "companies/info never answers, and every token gets 401",
+        info=Silence(),
+        guarded=REFUSED_401,
+    ),
+    Behaviour(
+        "incident-profiles-503",
+        "proves the site, /me refuses every token with 401, and /profiles answers 503",
+        refused_me=REFUSED_401,
+        guarded=UNAVAILABLE,
+    ),
     # Throttled.
     Behaviour("throttled-406", "/profiles answers 406", profiles=Reply(406)),
+    Behaviour("profiles-429", "/profiles answers 429", profiles=_THROTTLED),
+    # The token is proved, but what it sees can't be found out.
+    Behaviour("profiles-500", "/profiles answers 500", profiles=_BROKEN),
+    Behaviour(
+        "profiles-504", "/profiles answers 504", profiles=html_reply(504, "504 Gateway Time-out")
+    ),
+    Behaviour("profiles-slow", "/profiles never answers", profiles=Silence()),
+    Behaviour("profiles-cut", "/profiles cuts the connection", profiles=Cut()),
+    Behaviour("profiles-html", "/profiles is the login page", profiles=LOGIN_PAGE),
+    Behaviour("profiles-odd", "/profiles is JSON of another shape", profiles=json_reply(200, [])),
+    Behaviour(
+        "profiles-406-made-up-token-500",
+        "/profiles answers 406 and a made-up token gets 500, so nothing proves the token",
+        profiles=Reply(406),
+        made_up_token=html_reply(500, "500 Internal Server Error"),
+    ),
+    Behaviour("resources-500", "/resources answers 500", resources=_BROKEN),
     Behaviour(
         "throttled-429",
         "429 with Retry-After: 30",

@@ -279,6 +279,8 @@ class World:
             return Reply(406)
         if name == "companies/info":
             return self._info_answer(site, owner)
+        if name == "profiles/me" and site.behaviour.refused_me:
+            return site.behaviour.refused_me
         if site.behaviour.guarded:
             return site.behaviour.guarded
         if owner is None:
@@ -290,6 +292,8 @@ class World:
             case "profiles":
                 return self._profiles_answer(site, owner, request.query)
             case "resources":
+                if site.behaviour.resources:
+                    return site.behaviour.resources
                 return json_reply(200, documents.resources(super_admin=owner.role.super_admin))
             case _:
                 if not owner.role.sees_job_titles:

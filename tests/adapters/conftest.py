@@ -1,30 +1,35 @@
-"""AWS in process, by moto."""
+"""AWS in process, by moto, with the table of the template."""
 
 import boto3
 import pytest
+from botocore.config import Config
 from moto import mock_aws
 
-from namely_link.aws.registry import DynamoDbRegistry
-from namely_link.aws.vault import SecretsManagerVault
+from namely_link.aws.table import Table
 from templates import create_table
-from world import World
+
+SESSION = boto3.Session("testing", "testing", region_name="eu-central-1")
+"""One for all tests: it keeps the descriptions of the services."""
+ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1})
+"""A fault is one, and no test waits for another try of botocore's."""
 
 
 @pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+def aws():
+    """Return what makes clients, which are all moto's."""
     with mock_aws():
-        made = boto3.client("dynamodb", region_name="eu-central-1")
-        create_table(made, "table")
-        yield made
+        yield lambda service: SESSION.client(service, config=ONCE)
 
 
 @pytest.fixture
-def world(table) -> World:
-    secrets = boto3.client("secretsmanager", region_name="eu-central-1")
-    return World(
-        registry=DynamoDbRegistry(client=table, table="table"),
-        vault=SecretsManagerVault(client=secrets, prefix="s/namely/", key_arn="alias/aws/test"),
-        secrets=secrets,
-    )
+def dynamodb(aws):
+    """Return a client of DynamoDB, where the table is."""
+    made = aws("dynamodb")
+    create_table(made, "table")
+    return made
+
+
+@pytest.fixture
+def table(dynamodb) -> Table:
+    """Return the stack's table."""
+    return Table(client=dynamodb, name="table")

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from urllib3 import HTTPHeaderDict
 
-from namely_link.domain.account import Subdomain, Token
+from namely_link.domain.account import AccountWarning, Subdomain, Token
 from namely_link.domain.credentials import parse_credential
 from namely_link.domain.probe import (
     ME,
@@ -17,12 +17,15 @@ from namely_link.domain.probe import (
     Answer,
     Failure,
     Questions,
+    Undetermined,
+    Verdict,
     barred,
 )
-from namely_link.domain.problems import MEANINGS
+from namely_link.domain.problems import MEANINGS, Reason
 from namely_link.namely import api as adapter
 from namely_link.namely.api import NamelyApi
 from simulator import Simulator
+from simulator import catalogue as simulated
 from simulator.catalogue import credentials
 
 SLOW = 3.0
@@ -46,16 +49,21 @@ def api(simulator: Simulator):
         yield made
 
 
-def outcome(api: NamelyApi, subdomain: str, token: str) -> str:
-    """Give the code that a link would answer with, or `linked`."""
-    credential = parse_credential(subdomain, token)
+def ask(api: NamelyApi, typed: simulated.Credential) -> Verdict:
+    """Put all questions as a link does."""
+    credential = parse_credential(typed.subdomain, typed.token)
     questions = Questions(namely=api, negative_control=True)
     now = time.monotonic()
-    verdict = questions.site(credential.subdomain, now=now, deadline=now + SLOW)
-    if barred(verdict) is None:
-        with ThreadPoolExecutor(4) as pool:
-            pending = questions.ask(credential, deadline=now + SLOW, pool=pool)
-            verdict = pending.verdict(verdict)
+    site = questions.site(credential.subdomain, now=now, deadline=now + SLOW)
+    if found := barred(site):
+        return found
+    with ThreadPoolExecutor(4) as pool:
+        return questions.ask(credential, deadline=now + SLOW, pool=pool).verdict(site)
+
+
+def outcome(api: NamelyApi, credential: simulated.Credential) -> str:
+    """Give the code that a link would answer with, or `linked`."""
+    verdict = ask(api, credential)
     return "linked" if isinstance(verdict, Accepted) else MEANINGS[verdict.reason].code
 
 
@@ -65,7 +73,7 @@ def test_every_credential_of_the_simulator_gives_what_it_promises(
 ) -> None:
     credential = simulator.credential(name)
     started = time.monotonic()
-    assert outcome(api, credential.subdomain, credential.token) == credential.expect
+    assert outcome(api, credential) == credential.expect
     assert time.monotonic() - started < SLOW + 2
 
 
@@ -75,7 +83,7 @@ def test_a_refuted_site_never_sees_the_token(
 ) -> None:
     credential = simulator.credential(name)
     simulator.clear_requests()
-    assert outcome(api, credential.subdomain, credential.token) == "site_not_found"
+    assert outcome(api, credential) == "site_not_found"
     assert simulator.requests
     assert not any(request.bearer for request in simulator.requests)
 
@@ -177,3 +185,55 @@ def test_a_connection_is_kept_for_the_next_question(simulator: Simulator) -> Non
 def test_a_refusal_with_a_broken_body_is_still_a_refusal() -> None:
     headers = HTTPHeaderDict({"Content-Type": "application/json"})
     assert adapter._read(401, headers, b"{") == Answer(401, is_json=False)
+
+
+@pytest.mark.parametrize(
+    ("header", "wait"),
+    [("30", 30), ("0", 0), ("9" * 9, 999_999_999), ("9" * 5000, None), ("-1", None), ("٣", None)],
+)
+def test_a_time_to_wait_is_a_number_of_few_digits(header: str, wait: int | None) -> None:
+    answer = adapter._read(429, HTTPHeaderDict({"Retry-After": header}), b"")
+    assert answer == Answer(429, is_json=False, retry_after=wait)
+
+
+PROVED_ALONE = [
+    "throttled-406",
+    "profiles-429",
+    "profiles-500",
+    "profiles-504",
+    "profiles-slow",
+    "profiles-cut",
+    "profiles-html",
+    "profiles-odd",
+]
+
+
+@pytest.mark.parametrize("name", PROVED_ALONE)
+def test_a_proved_token_is_accepted_though_what_it_sees_is_unknown(
+    api: NamelyApi, simulator: Simulator, name: str
+) -> None:
+    verdict = ask(api, simulator.credential(name))
+    assert isinstance(verdict, Accepted)
+    assert verdict.receipt.warnings == (AccountWarning.VISIBILITY_UNKNOWN,)
+
+
+def test_a_hanging_site_leaves_time_for_the_token(api: NamelyApi, simulator: Simulator) -> None:
+    started = time.monotonic()
+    verdict = ask(api, simulator.credential("info-slow"))
+    assert isinstance(verdict, Accepted)
+    assert verdict.receipt.warnings == (AccountWarning.SITE_UNPROVEN,)
+    assert time.monotonic() - started < SLOW
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("incident-info-503", Reason.OUTAGE),
+        ("incident-info-slow", Reason.TIMEOUT),
+        ("incident-profiles-503", Reason.OUTAGE),
+    ],
+)
+def test_a_refusal_in_an_incident_is_no_verdict(
+    api: NamelyApi, simulator: Simulator, name: str, reason: Reason
+) -> None:
+    assert ask(api, simulator.credential(name)) == Undetermined(reason)

@@ -110,7 +110,9 @@ def test_two_links_of_one_pair_at_once_make_one_account(stack) -> None:
     assert len(stack.call("GET", "/v1/accounts?owner_id=race")[1]["accounts"]) == 1
 
 
-@pytest.mark.parametrize(("role", "refused"), [("HubRole", True), ("ApiRole", True), (None, False)])
+@pytest.mark.parametrize(
+    ("role", "refused"), [("LinkRole", True), ("PagesRole", True), ("ApiRole", True), (None, False)]
+)
 def test_no_role_but_that_of_checks_may_read_a_token(
     stack, role: str | None, refused: bool
 ) -> None:

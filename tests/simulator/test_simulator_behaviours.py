@@ -140,6 +140,73 @@ def test_406_is_for_profiles_alone(shared: Client) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "status", "start"),
+    [
+        ("profiles-429", 429, b"{"),
+        ("profiles-500", 500, b"<!DOCTYPE html>"),
+        ("profiles-504", 504, b"<!DOCTYPE html>"),
+        ("profiles-html", 200, b"<!DOCTYPE html>"),
+        ("profiles-odd", 200, b"[]"),
+    ],
+)
+def test_only_profiles_is_odd(shared: Client, name: str, status: int, start: bytes) -> None:
+    token = shared.simulator.credential(name).token
+    answer = shared.ask(name, "profiles", token)
+    assert answer.status == status
+    assert answer.data.startswith(start)
+    assert shared.ask(name, "profiles", "MadeUp").status == 401
+    assert (me(shared, name).status, shared.ask(name, "profiles/me", "MadeUp").status) == (200, 401)
+
+
+def test_only_profiles_is_cut(shared: Client) -> None:
+    token = shared.simulator.credential("profiles-cut").token
+    with pytest.raises((urllib3.exceptions.ProtocolError, urllib3.exceptions.SSLError)):
+        shared.ask("profiles-cut", "profiles", token)
+    assert me(shared, "profiles-cut").status == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("profiles-slow", "profiles"),
+        ("info-slow", "companies/info"),
+        ("incident-info-slow", "companies/info"),
+    ],
+)
+def test_one_question_alone_is_never_answered(shared: Client, name: str, path: str) -> None:
+    token = shared.simulator.credential(name).token if path == "profiles" else None
+    with pytest.raises(urllib3.exceptions.ReadTimeoutError):
+        shared.ask(name, path, token, timeout=0.3)
+    assert me(shared, name).status == (401 if name.startswith("incident") else 200)
+
+
+def test_profiles_is_throttled_where_a_made_up_token_gets_500(shared: Client) -> None:
+    name = "profiles-406-unproved"
+    token = shared.simulator.credential(name).token
+    assert shared.ask(name, "profiles", token).status == 406
+    assert shared.ask(name, "profiles/me", "MadeUp").status == 500
+    assert me(shared, name).status == 200
+
+
+def test_only_resources_is_out_of_order(shared: Client) -> None:
+    token = shared.simulator.credential("resources-500").token
+    assert shared.ask("resources-500", "resources", token).status == 500
+    assert shared.ask("resources-500", "profiles", token).status == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "info", "people"),
+    [("incident-info-503", 503, 401), ("incident-profiles-503", 200, 503)],
+)
+def test_an_incident_refuses_every_token(shared: Client, name: str, info: int, people: int) -> None:
+    token = shared.simulator.credential(name).token
+    assert shared.ask(name, "companies/info").status == info
+    assert me(shared, name).status == 401
+    assert shared.ask(name, "profiles/me", "MadeUp").status == 401
+    assert shared.ask(name, "profiles", token).status == people
+
+
+@pytest.mark.parametrize(
     ("name", "retry_after"),
     [
         ("throttled-429", "30"),

@@ -26,7 +26,8 @@ def shared() -> Iterator[Client]:
 def fetch(client: Client, credential: Credential, path: str, token: str | None) -> Any:
     """Status and document; a document that is no JSON object is None, no answer is 0."""
     # Only where no answer is expected, a slow machine may take it for late.
-    seconds = IMPATIENCE if credential.expect == "namely_unavailable" else PATIENCE
+    silent = credential.expect == "namely_unavailable" or credential.name.endswith("-slow")
+    seconds = IMPATIENCE if silent else PATIENCE
     for _ in range(2):
         answer = client.ask_within(credential.subdomain, path, token, seconds)
         if answer is None or answer[0] not in {502, 503, 504}:
@@ -44,17 +45,22 @@ def fetch(client: Client, credential: Credential, path: str, token: str | None) 
 def judge(client: Client, credential: Credential) -> str:
     """The outcome by the recommended probe."""
     site, token = credential.subdomain, credential.token
-    status, info, _ = fetch(client, credential, "companies/info", None)
-    if status in {200, 302, 404} and (info or {}).get("permalink") != site:
+    proved, info, _ = fetch(client, credential, "companies/info", None)
+    if proved in {200, 302, 404} and (info or {}).get("permalink") != site:
         return "site_not_found"
     outcome = judge_me(*fetch(client, credential, "profiles/me", token))
-    if outcome != "linked":
+    if outcome not in {"linked", "token_refused"}:
         return outcome
-    if fetch(client, credential, "profiles/me", MADE_UP)[0] == 200:
+    control = fetch(client, credential, "profiles/me", MADE_UP)[0]
+    if control == 200:
         return "site_not_found"
-    if fetch(client, credential, "profiles?page=1&per_page=2", token)[0] in {406, 429}:
-        return "namely_throttled"
-    return "linked"
+    people, listed, _ = fetch(client, credential, "profiles?page=1&per_page=2", token)
+    if outcome == "token_refused":
+        down = any(status == 0 or status >= 500 for status in (proved, control, people))
+        return "namely_unavailable" if down else outcome
+    if control in {401, 403} or people in {401, 403} or listed:
+        return outcome
+    return "namely_throttled" if people in {406, 429} else "namely_unavailable"
 
 
 def judge_me(status: int, me: dict[str, Any] | None, kind: str) -> str:

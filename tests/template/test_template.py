@@ -279,8 +279,11 @@ def test_a_seal_names_its_request_and_can_not_be_without_a_context() -> None:
         # ForAllValues is true of an absent key.
         assert one["Condition"] == {
             "ForAllValues:StringEquals": {"kms:EncryptionContextKeys": bound},
-            "Null": {"kms:EncryptionContextKeys": "false"},
+            "Null": {
+                "If": ["Emulated", {"Ref": "AWS::NoValue"}, {"kms:EncryptionContextKeys": "false"}]
+            },
         }
+    assert TEMPLATE["Conditions"]["Emulated"] == {"Equals": [{"Ref": "Stage"}, "local"]}
 
 
 def test_a_check_stays_invisible_for_six_time_outs() -> None:

@@ -134,10 +134,11 @@ def test_every_sentence_that_the_accounts_page_asks_for_is_sent_to_it() -> None:
 
 
 @pytest.mark.parametrize("language", sentences.languages())
-def test_every_action_of_the_ledger_and_status_has_its_word(language: str) -> None:
-    recorded = set(Action)
-    assert recorded <= set(LOCALES[language]["accounts"]["ledger_action"])
-    assert {one.value for one in Status} <= set(LOCALES[language]["accounts"]["status"])
+def test_every_word_of_the_ledger_and_of_a_status_is_said(language: str) -> None:
+    words = LOCALES[language]["accounts"]
+    assert {str(one) for one in Action} <= set(words["ledger_action"])
+    assert {str(one) for one in Status} <= set(words["status"])
+    assert set(LOCALES[language]["warnings"]) == {str(one) for one in AccountWarning}
 
 
 @pytest.mark.parametrize(

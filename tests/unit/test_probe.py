@@ -482,3 +482,11 @@ def test_a_name_is_as_much_as_namely_gives(
 ) -> None:
     got = receipt(me=me(full_name=full, first_name=first, last_name=last))
     assert got.identity.name == name
+
+
+def test_namelys_time_to_wait_is_heeded_up_to_two_minutes() -> None:
+    assert MAX_RETRY_AFTER == 120
+
+
+def test_an_answer_that_is_no_json_has_no_body() -> None:
+    assert Answer(200, is_json=False).body is None

@@ -20,6 +20,7 @@ from namely_link.domain.problems import StorageError, UnreadableError
 from namely_link.domain.values import moment, new_id, timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from namely_link.aws.table import Item, Table
@@ -111,17 +112,8 @@ class AccountTable:
             writes.append(self._used(use))
         if done:
             writes.append(self.table.putting(rows.done_item(done), ABSENT))
-        try:
-            self.table.write(writes)
-        except StorageError:
-            # The answer may have been lost after the effect: the row knows.
-            if not self._took_effect(change):
-                raise
+        self.table.write(writes)
         return _as_written(change.after)
-
-    def _took_effect(self, change: Change[Any]) -> bool:
-        after = _as_written(change.after)
-        return after is not None and self.row(after.id) == after
 
     def _row(self, change: Change[Any]) -> Any:  # noqa: ANN401 - a TypedDict of stubs
         before, after = change.before, change.after
@@ -205,7 +197,8 @@ class AccountTable:
                 start = {"pk": f"ACCOUNT#{cursor}", "sk": "ACCOUNT", "id": cursor, name: value}
                 query["ExclusiveStartKey"] = item(start)
             answer = self.table.query(query | {"Limit": wanted.limit - len(found)})
-            found += _readable_ones(answer["Items"])
+            read = _readable_ones(answer["Items"], rows.row_of)
+            found += [one for one in read if isinstance(one, Account)]
             last = answer.get("LastEvaluatedKey")
             cursor = str(values(last)["id"]) if last else ""
             if not cursor or len(found) == wanted.limit:
@@ -222,7 +215,10 @@ class AccountTable:
         return found
 
     def ledger(self, account_id: str) -> list[LedgerEntry]:
-        """Return the newest hundred entries of an account's ledger, newest first."""
+        """Return the newest hundred entries of an account's ledger, newest first.
+
+        An entry that can't be read is left out.
+        """
         answer = self.table.query(
             {
                 "TableName": self.table.name,
@@ -234,7 +230,7 @@ class AccountTable:
                 "Limit": 100,
             }
         )
-        return [rows.entry_of(one) for one in answer["Items"]]
+        return _readable_ones(answer["Items"], rows.entry_of)
 
     def due(self, shard: int, *, now: datetime, limit: int) -> list[Due]:
         """Return what is due, the longest first; the index may lag behind the rows."""
@@ -274,11 +270,9 @@ def _as_written[After: State](after: After) -> After:
     return replace(after, fence=after.fence + 1) if after is not None else after
 
 
-def _readable_ones(items: list[Item]) -> list[Account]:
-    found: list[Account] = []
+def _readable_ones[One](items: list[Item], read: Callable[[Item], One]) -> list[One]:
+    found: list[One] = []
     for one in items:
         with contextlib.suppress(UnreadableError):
-            row = rows.row_of(one)
-            if isinstance(row, Account):
-                found.append(row)
+            found.append(read(one))
     return found

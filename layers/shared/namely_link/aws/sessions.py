@@ -100,8 +100,8 @@ class SessionTable:
                 TableName=self.table.name,
                 Key=_attempts_key(owner_id, now),
                 UpdateExpression="ADD attempts :less",
-                ConditionExpression="attribute_exists(pk)",
-                ExpressionAttributeValues=item({":less": -1}),
+                ConditionExpression="attempts > :none",
+                ExpressionAttributeValues=item({":less": -1, ":none": 0}),
             )
 
     def create_key(self, key: ApiKey) -> None:

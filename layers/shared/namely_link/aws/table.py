@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import zlib
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -82,10 +83,10 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever DynamoDB's types becom
             return {key: _plain(inner) for key, inner in value.items()}
         case list():
             return [_plain(inner) for inner in value]
-        case bool() | str() | None:
-            return value
-        case _:
+        case Decimal():
             return int(value)
+        case _:
+            return value  # binary and sets are of another release
 
 
 def _made[T](kind: type[T], stored: Mapping[str, Any] | None) -> T | None:
@@ -98,12 +99,12 @@ def _made[T](kind: type[T], stored: Mapping[str, Any] | None) -> T | None:
 
 @contextmanager
 def readable(what: str) -> Iterator[None]:
-    """Let what can't be understood be one kind of error; the row itself is in no message."""
+    """Let what can't be understood be one kind of error, without the cause: that quotes the row."""
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         msg = f"{what} can't be read: {type(error).__name__}"
-        raise UnreadableError(msg) from error
+        raise UnreadableError(msg) from None
 
 
 # Accounts
@@ -212,32 +213,36 @@ def _attempt(stored: Values | None) -> Attempt | None:
 
 
 def _unsettled(found: Values) -> Unsettled | None:
-    if unsettled := _made(Unsettled, found.get("unsettled")):
-        return unsettled
+    if stored := found.get("unsettled"):
+        return _made(Unsettled, stored | {"strays": tuple(stored.get("strays", ()))})
     since = found.get("linked_at") or found["created_at"]
     return Unsettled(since, since) if found.get("unpromoted") else None
 
 
 def written(state: Account | Tombstone, events: tuple[Event, ...] = ()) -> Item:
     """Return a row with the next number of its fence, its events, and what other releases know."""
-    now_known = _tombstone_values(state) if isinstance(state, Tombstone) else _account_values(state)
     told = [asdict(event) | {"data": dict(event.data)} for event in events]
-    fresh = now_known | {"fence": state.fence + 1, "outbox": told or None}
-    if isinstance(state, Tombstone) or state.stored is None:
-        return item(fresh)
-    return _kept(state, item(fresh), fresh)
-
-
-def _kept(state: Account, fresh: Item, known: Values) -> Item:
-    """Add what only other releases know: whole fields, and within those that stay as they are."""
+    fresh = _values_of(state) | {"fence": state.fence + 1, "outbox": told or None}
     stored: Any = state.stored
-    same = item(_account_values(_account(values(stored), stored)))
+    return _kept(stored, fresh, _values_of(row_of(stored))) if stored else item(fresh)
+
+
+def _kept(stored: Item, fresh: Values, same: Values) -> Item:
+    """Add what only other releases know: whole fields, and within those that stay as they are.
+
+    `fresh` is what is written, `same` what would be if nothing had changed.
+    """
+    new, before = item(fresh), item(same)
     nested = {
         key: stored[key]
-        for key, value in fresh.items()
-        if "M" in value and key in stored and same.get(key) == value
+        for key, value in new.items()
+        if ("M" in value or "L" in value) and key in stored and before.get(key) == value
     }
-    return {key: value for key, value in stored.items() if key not in known} | fresh | nested
+    return {key: value for key, value in stored.items() if key not in fresh} | new | nested
+
+
+def _values_of(state: Account | Tombstone) -> Values:
+    return _tombstone_values(state) if isinstance(state, Tombstone) else _account_values(state)
 
 
 def _account_values(account: Account) -> Values:
@@ -279,7 +284,7 @@ def _account_values(account: Account) -> Values:
         "parked_until": account.parking.until if account.parking else "",
         "undo_reason": "",
         "recoverable_until": gone.pop("recoverable_until", ""),
-        "deletion": gone or None,
+        "deletion": gone if any(gone.values()) else None,
         "attempt": asdict(account.attempt) if account.attempt else None,
         "unsettled": asdict(account.unsettled) if account.unsettled else None,
         "unpromoted": account.unsettled is not None,
@@ -345,13 +350,21 @@ def done_key(key: str) -> Item:
 
 def session_item(session: ConnectSession) -> Item:
     """Return a connect session's item; it goes a day after it expires, so late comers learn why."""
-    known = asdict(session)
-    stored: Any = known.pop("stored") or {}
+    fresh = _session_values(session) | {"fence": session.fence + 1}
+    stored: Any = session.stored
+    return _kept(stored, fresh, _session_values(session_of(stored))) if stored else item(fresh)
+
+
+def _session_values(session: ConnectSession) -> Values:
+    known = asdict(replace(session, stored=None))
+    del known["stored"]
     # `subdomain` is the key of an index that holds accounts only.
     known["prefill"] = known.pop("subdomain")
-    keys = {"pk": f"SESSION#{session.id}", "sk": "SESSION", "ttl": _ttl(session.expires_at)}
-    fresh = item(known | keys | {"fence": session.fence + 1})
-    return {key: value for key, value in stored.items() if key not in known} | fresh
+    return known | {
+        "pk": f"SESSION#{session.id}",
+        "sk": "SESSION",
+        "ttl": _ttl(session.expires_at),
+    }
 
 
 def session_of(stored: Item) -> ConnectSession:
@@ -364,7 +377,7 @@ def session_of(stored: Item) -> ConnectSession:
         found = values(stored)
         nested = {
             "subdomain": found.get("prefill", ""),
-            "owner": _made(Owner, found["owner"]),
+            "owner": _there(_made(Owner, found["owner"])),
             "linked": _made(Linked, found.get("linked")),
             "stored": stored,
         }
@@ -385,7 +398,9 @@ def portal_of(stored: Item) -> PortalSession:
     """
     with readable("a portal session"):
         found = values(stored)
-        return _there(_made(PortalSession, found | {"owner": _made(Owner, found.get("owner"))}))
+        # Without an owner it is for all of them, so one that says nothing is none of these.
+        owner = _there(_made(Owner, found["owner"])) if "owner" in found else None
+        return _there(_made(PortalSession, found | {"owner": owner}))
 
 
 def key_item(key: ApiKey) -> Item:
@@ -420,15 +435,19 @@ def _there[T](made: T | None) -> T:
 
 
 class ConditionError(Exception):
-    """A condition of a write did not hold."""
+    """A condition of a write did not hold; `found` is what it was refused for, where told."""
+
+    def __init__(self, operation: str, found: Item | None) -> None:
+        super().__init__(operation)
+        self.found = found
 
 
 @contextmanager
 def translated(operation: str) -> Iterator[None]:
     """Let no exception of botocore past the adapter.
 
-    A cancelled transaction is a failed condition if one of its reasons says so, or if another
-    transaction was at the same row; any other one is a fault of AWS.
+    A cancelled transaction is a failed condition if one of its reasons says so. Any other one is a
+    fault of AWS, also where another transaction was at the same item: neither may have written it.
     """
     try:
         yield
@@ -436,7 +455,8 @@ def translated(operation: str) -> Iterator[None]:
         code = error.response["Error"]["Code"]
         reasons = {one.get("Code") for one in error.response.get("CancellationReasons", [])}
         if code == "ConditionalCheckFailedException" or "ConditionalCheckFailed" in reasons:
-            raise ConditionError(operation) from error
+            said: Any = error.response
+            raise ConditionError(operation, said.get("Item")) from error
         msg = f"{operation}: {code}"
         raise StorageError(msg) from error
     except BotoCoreError as error:
@@ -474,20 +494,41 @@ class Table:
     def write(self, writes: list[Any]) -> None:
         """Write all or nothing.
 
+        An answer may be lost after the effect: then the first item tells of it, or, where botocore
+        has tried again, the one that the condition was refused for. (A transaction that is tried
+        again has an idempotency token.)
+
         Raises:
             ConflictError: a condition does not hold.
-            StorageError: all may have been written.
+            StorageError: all may still be written.
         """
-        match writes:
-            case [{"Put": put}]:
-                with _conflict(), translated("PutItem"):
-                    self.client.put_item(**put)
-            case [{"Delete": delete}]:
-                with _conflict(), translated("DeleteItem"):
-                    self.client.delete_item(**delete)
-            case _:
-                with _conflict(), translated("TransactWriteItems"):
-                    self.client.transact_write_items(TransactItems=writes)
+        try:
+            match writes:
+                case [{"Put": put}]:
+                    self._put(put)
+                case _:
+                    with translated("TransactWriteItems"):
+                        self.client.transact_write_items(TransactItems=writes)
+        except ConditionError as error:
+            msg = "another write was faster"
+            raise ConflictError(msg) from error
+        except StorageError:
+            if not self._took_effect(writes[0]):
+                raise
+
+    def _put(self, put: Any) -> None:  # noqa: ANN401 - a TypedDict of stubs
+        try:
+            with translated("PutItem"):
+                self.client.put_item(**put, ReturnValuesOnConditionCheckFailure="ALL_OLD")
+        except ConditionError as error:
+            if error.found != put["Item"]:
+                raise
+
+    def _took_effect(self, write: Any) -> bool:  # noqa: ANN401 - a TypedDict of stubs
+        """Whether an item is what a write makes of it."""
+        new = write["Put"]["Item"] if "Put" in write else None
+        key = write["Delete"]["Key"] if new is None else {"pk": new["pk"], "sk": new["sk"]}
+        return self.get(key) == new
 
     def putting(self, new: Item, condition: Item) -> Any:  # noqa: ANN401 - a TypedDict of stubs
         """Return the part of a transaction that writes an item."""
@@ -496,15 +537,6 @@ class Table:
     def deleting(self, key: Item, condition: Item) -> Any:  # noqa: ANN401 - a TypedDict of stubs
         """Return the part of a transaction that deletes an item."""
         return {"Delete": {"TableName": self.name, "Key": key} | condition}
-
-
-@contextmanager
-def _conflict() -> Iterator[None]:
-    try:
-        yield
-    except ConditionError as error:
-        msg = "another write was faster"
-        raise ConflictError(msg) from error
 
 
 ABSENT: Final[Item] = {"ConditionExpression": "attribute_not_exists(pk)"}

@@ -19,7 +19,7 @@ from namely_link.domain.problems import SecretMissingError, StorageError
 from namely_link.domain.values import Credential, SecretVersion, Subdomain, Token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -110,10 +110,11 @@ class SecretsManagerVault:
         # Now that AWSCURRENT keeps it; a secret may have twenty labels only.
         self._move(CANDIDATE + version.version_id, version.arn, version.version_id)
 
-    def settle(self, version: SecretVersion) -> None:
+    def settle(self, version: SecretVersion, *, held: Callable[[], bool] = lambda: True) -> None:
         """Make the secret what the row says: restored, this version current, no candidates.
 
-        A version without a label Secrets Manager removes in time.
+        A version without a label Secrets Manager removes in time, so no label is taken away that
+        may have come after the lease: `held` tells whether the row is still held.
 
         Raises:
             SecretMissingError: it is gone for good, or this version is.
@@ -121,11 +122,13 @@ class SecretsManagerVault:
         """
         try:
             found = self.client.describe_secret(SecretId=version.arn)
-            if "DeletedDate" in found:
-                # A deletion that took effect after its restoring.
-                self.client.restore_secret(SecretId=version.arn)
         except (ClientError, BotoCoreError) as error:
             raise _translated("DescribeSecret", error) from None
+        if not held():
+            msg = "DescribeSecret: too late"
+            raise StorageError(msg)
+        if "DeletedDate" in found:
+            self.restore(version.arn)  # the deletion took effect after its restoring
         stages = found.get("VersionIdsToStages", {})
         if version.version_id not in stages:
             raise SecretMissingError(version.version_id)
@@ -139,10 +142,10 @@ class SecretsManagerVault:
                     self._move(label, version.arn, holder)
 
     def _move(self, label: str, arn: str, holder: str, *, to: str = "") -> None:
-        """Move a label from the version that has it, or take it away; again is fine.
+        """Move a label from the version that has it, or take it away: that again is fine.
 
         Raises:
-            StorageError: the label may be at either.
+            StorageError: the label may be at either, or was somewhere else.
         """
         target = {"MoveToVersionId": to} if to else {}
         try:
@@ -207,7 +210,8 @@ class SecretsManagerVault:
         """Take a scheduled deletion back; again is fine.
 
         Raises:
-            StorageError: the secret is gone, or may still be scheduled.
+            SecretMissingError: it is gone for good.
+            StorageError: the secret may still be scheduled.
         """
         try:
             self.client.restore_secret(SecretId=name)
@@ -265,4 +269,5 @@ _MISSING: Final[Mapping[str, tuple[str, ...]]] = {
     "PutSecretValue": _NOT_USABLE,
     "GetSecretValue": _NOT_USABLE,
     "DescribeSecret": _NOT_THERE,
+    "RestoreSecret": _NOT_THERE,
 }

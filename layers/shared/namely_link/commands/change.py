@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Final, Literal
 from namely_link.domain import lifecycle
 from namely_link.domain.account import Status
 from namely_link.domain.lifecycle import LEASE
-from namely_link.domain.problems import ConflictError, Problem, Reason, StorageError
+from namely_link.domain.problems import (
+    ConflictError,
+    Problem,
+    Reason,
+    SecretMissingError,
+    StorageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,11 +42,12 @@ def rename(
         Problem: conflict, where the account is unlinked or another attempt is at work.
         ConflictError, StorageError.
     """
-    return _changed(
+    renamed, _ = _changed(
         account,
         lambda one: lifecycle.renamed(one, label=label, metadata=metadata, cause=cause),
         accounts,
     )
+    return renamed
 
 
 def set_paused(
@@ -56,7 +63,8 @@ def set_paused(
         Problem: conflict, where the account is in another state or another attempt is at work.
         ConflictError, StorageError.
     """
-    return _changed(account, lambda one: lifecycle.paused(one, to, cause), accounts)
+    paused, _ = _changed(account, lambda one: lifecycle.paused(one, to, cause), accounts)
+    return paused
 
 
 def unlink(
@@ -79,18 +87,17 @@ def unlink(
         ConflictError, StorageError.
     """
     recovery = timedelta(days=ports.recovery_days)
-    if account.status is Status.UNLINKED:
-        return account
-    gone = _changed(
+    gone, mine = _changed(
         account,
         lambda one: lifecycle.unlinked(one, recovery=recovery, cause=cause, asked_at=asked_at),
         ports.accounts,
         done=done,
     )
+    if not mine:
+        return gone
     with contextlib.suppress(StorageError, ConflictError):  # the row stays due
-        if gone.attempt and (
-            final := ports.vault.delete(gone.secret_name, recovery_days=ports.recovery_days)
-        ):
+        final = ports.vault.delete(gone.secret_name, recovery_days=ports.recovery_days)
+        if final:
             return ports.accounts.commit(
                 lifecycle.deletion_scheduled(gone, final=final, cause=cause)
             )
@@ -105,7 +112,7 @@ def restore(account: Account, *, cause: Cause, ports: ChangePorts) -> Account:
 
     Raises:
         Problem: conflict, when it is too late, too early (the deletion is under way) or the
-            account was never linked.
+            account was never linked; also where somebody has deleted the secret for good.
         ConflictError: the pair was linked anew.
         StorageError.
     """
@@ -113,13 +120,15 @@ def restore(account: Account, *, cause: Cause, ports: ChangePorts) -> Account:
         return account
     lifecycle.check_restorable(account, cause.now)
     mine = lifecycle.attempt(lease=LEASE, now=cause.now)
-    taken = ports.accounts.commit(lifecycle.taken(account, mine, cause.now))
+    taken = ports.accounts.commit(lifecycle.restoring(account, mine, cause.now))
     try:
         ports.vault.restore(account.secret_name)
         return ports.accounts.commit(lifecycle.restored(taken, cause))
-    except (ConflictError, StorageError):
+    except (ConflictError, StorageError) as error:
         with contextlib.suppress(StorageError, ConflictError):  # the lease ends it as well
             ports.accounts.commit(lifecycle.let_go(taken, wrote=True, now=cause.now))
+        if isinstance(error, SecretMissingError):
+            raise Problem(Reason.NOT_RECOVERABLE) from error
         raise
 
 
@@ -129,14 +138,17 @@ def _changed(
     accounts: Accounts,
     *,
     done: Done | None = None,
-) -> Account:
-    """Commit a transition of the account, as it stands then where others write it meanwhile."""
+) -> tuple[Account, bool]:
+    """Commit a transition of the account, as it stands then where others write it meanwhile.
+
+    Returns the account, and whether it was this that has changed it: who has not holds nothing.
+    """
     for _ in range(_TRIES):
         change = transition(account)
         if change is None:
-            return account
+            return account, False
         try:
-            return accounts.commit(change, done=done)
+            return accounts.commit(change, done=done), True
         except ConflictError:
             found = accounts.read(account.id)
             if found is None:

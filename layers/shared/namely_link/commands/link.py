@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from namely_link.commands.ports import Done, LinkPorts
     from namely_link.domain.account import Receipt
-    from namely_link.domain.probe import SiteFinding
+    from namely_link.domain.probe import SiteFinding, Verdict
     from namely_link.domain.values import AccountType, Actor, Credential, Owner, SecretVersion
 
 
@@ -140,18 +140,21 @@ def _link(command: LinkCommand, ports: LinkPorts) -> Outcome:
         return permit
     try:
         done = _try(command, permit, asked.result(), deadline, ports)
-    except NamelyLinkError as error:
+        match done:
+            case Undetermined(reason, retry_after):
+                raise _problem(command, reason, retry_after=retry_after)
+            case Rejected():
+                permit = _after_verdict(permit, ConnectSession.spent, ports)
+            case Tried():
+                permit = _after_verdict(permit, ConnectSession.tried, ports)
+    except Exception as error:
         _give_back(permit, ports)
-        raise _with_attempts(error, permit) from error
-    match done:
-        case Rejected(reason):
-            permit = _after_verdict(permit, ConnectSession.spent, ports)
-            raise _with_attempts(_problem(command, reason), permit)
-        case Undetermined(reason, retry_after):
-            _give_back(permit, ports)
-            raise _with_attempts(_problem(command, reason, retry_after=retry_after), permit)
-        case Tried():
-            _after_verdict(permit, ConnectSession.tried, ports)
+        _say_attempts(error, permit)
+        raise
+    if isinstance(done, Rejected):
+        problem = _problem(command, done.reason)
+        _say_attempts(problem, permit)
+        raise problem
     return done
 
 
@@ -160,11 +163,10 @@ def _problem(command: LinkCommand, reason: Reason, *, retry_after: int | None = 
     return Problem(reason, subdomain=subdomain, retry_after=retry_after)
 
 
-def _with_attempts(error: NamelyLinkError, permit: _Permit) -> NamelyLinkError:
+def _say_attempts(error: Exception, permit: _Permit) -> None:
     """Say in a problem how many attempts the session has left."""
     if isinstance(error, Problem) and permit.session:
         error.attempts_left = permit.session.attempts_left
-    return error
 
 
 # What a permission allows, and what it costs
@@ -182,7 +184,7 @@ def _permit(command: LinkCommand, ports: LinkPorts) -> _Permit | LinkedAccount |
                 metadata=given.metadata,
                 park=given.park,
             )
-        case BySession() as given:
+        case given:
             session = ports.sessions.session(given.session_id)
             if session is None:
                 raise Problem(Reason.UNAUTHORIZED)
@@ -196,7 +198,8 @@ def _permit(command: LinkCommand, ports: LinkPorts) -> _Permit | LinkedAccount |
         ports.sessions.count_attempt(permit.owner.id, now=permit.at, most=ports.owner_attempts)
     except NamelyLinkError as error:
         _unclaim(permit, ports)
-        raise _with_attempts(error, permit) from error
+        _say_attempts(error, permit)
+        raise
     return permit
 
 
@@ -233,7 +236,11 @@ def _claim(
             now=permit.at,
         )
 
-    return replace(permit, session=_saved(session, claimed, ports))
+    try:
+        return replace(permit, session=_saved(session, claimed, ports))
+    except StorageError:
+        _unclaim(permit, ports)  # it may have been written
+        raise
 
 
 _TRIES: Final = 4
@@ -301,14 +308,17 @@ def _try(
     target = _target(command, permit, ports)
     if isinstance(target, Rejected):
         return target
+    verdict: Verdict
+    account = None
     if found := barred(site):
-        if command.dry_run or not _may_park(found, permit, ports):
-            return found
-        return _park(command, permit, _begin(command, permit, target, ports), found, ports)
-    with ports.executor() as pool:
-        pending = ports.questions.ask(command.credential, deadline=deadline, pool=pool)
-        account = None if command.dry_run else _begin(command, permit, target, ports)
-        verdict = pending.verdict(site)
+        verdict = found
+        if not command.dry_run and _may_park(found, permit, ports):
+            account = _begin(command, permit, target, ports)
+    else:
+        with ports.executor() as pool:
+            pending = ports.questions.ask(command.credential, deadline=deadline, pool=pool)
+            account = None if command.dry_run else _begin(command, permit, target, ports)
+            verdict = pending.verdict(site)
     if account is None:
         return Tried(verdict.receipt) if isinstance(verdict, Accepted) else verdict
     if isinstance(verdict, Accepted):
@@ -325,7 +335,7 @@ def _target(command: LinkCommand, permit: _Permit, ports: LinkPorts) -> Account 
     if session is None or not session.account_id:
         return None
     account = ports.accounts.read(session.account_id)
-    if account is None or not account.holds_pair:
+    if account is None or not account.holds_pair or not account.committed:
         raise Problem(Reason.NOT_FOUND)
     if account.subdomain != command.credential.subdomain.label:
         return Rejected(Reason.SITE_MISMATCH)
@@ -388,11 +398,10 @@ def _check_not_stale(
     """Refuse an event's request that is older than what happened to the pair since."""
     if not command.asked_at:
         return
-    since = (
-        found.changed_at
-        if found
-        else ports.accounts.unlinked_at(permit.owner.id, command.credential.subdomain.label)
-    )
+    if found and found.committed:
+        since = found.changed_at
+    else:
+        since = ports.accounts.unlinked_at(permit.owner.id, command.credential.subdomain.label)
     lifecycle.check_not_stale(since, command.asked_at)
 
 

@@ -71,6 +71,8 @@ def finish(account_id: str, ports: SweepPorts) -> str:
             return "gone"
         case Tombstone():
             return _bury(row, ports)
+        case Account(understood=False):
+            return "unknown"  # a status of a later release, which knows what to do
         case Account(attempt=attempt) if attempt and not attempt.over(now):
             return "running"
         case Account(status=Status.PENDING, committed=False):
@@ -88,11 +90,9 @@ def finish(account_id: str, ports: SweepPorts) -> str:
             ports.checks.put(row.id, actor=SWEEP)
             ports.accounts.commit(lifecycle.queued(row, ports.now()))
             return "queued"
-        case Account() if row.status in frozenset(Status):
+        case _:
             ports.accounts.commit(lifecycle.refiled(row))
             return "early"
-        case _:
-            return "unknown"  # a status of a later release, which knows what to do
 
 
 def _cause(ports: SweepPorts) -> Cause:
@@ -119,6 +119,7 @@ def _delete(account: Account, ports: SweepPorts) -> str:
     if not lifecycle.covers(mine, ports.now()):
         return "late"  # its lease ends, and another sweep does it
     final = ports.vault.delete(account.secret_name, recovery_days=ports.recovery_days)
+    _delete_strays(held, ports)
     ports.accounts.commit(lifecycle.deletion_found(held, final=final, cause=_cause(ports)))
     return "deleted"
 
@@ -130,8 +131,15 @@ def _settle(account: Account, ports: SweepPorts) -> str:
         return "late"
     try:
         if account.secret:
-            ports.vault.settle(account.secret)
+            ports.vault.settle(account.secret, held=lambda: not mine.over(ports.now()))
     except SecretMissingError:
         pass  # the next check says so
+    _delete_strays(held, ports)
     ports.accounts.commit(lifecycle.settled(held, ports.now()))
     return "settled"
+
+
+def _delete_strays(account: Account, ports: SweepPorts) -> None:
+    """Delete what attempts have left beside the secret; such a name is never used again."""
+    for name in account.unsettled.strays if account.unsettled else ():
+        ports.vault.delete(name, recovery_days=None)

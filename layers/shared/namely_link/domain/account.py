@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from namely_link.domain.values import OpenEnum, moment, timestamp
+from namely_link.domain.values import OpenEnum, moment, seconds_until, timestamp
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,27 +21,41 @@ if TYPE_CHECKING:
 
 
 class AccountWarning(OpenEnum):
-    """What is worth saying though the credential works."""
+    """What works, but deserves a word: of a token, or of the site."""
 
     PERSONAL_TOKEN = "personal_token"
+    """It hangs on an employee, and stops working when they leave."""
     OVER_PRIVILEGED = "over_privileged"
+    """It sees salaries or social security numbers, or is a super administrator's."""
     NARROW_ROLE = "narrow_role"
+    """It is valid, but may not list people."""
     ONLY_SELF_VISIBLE = "only_self_visible"
+    """It sees its owner only."""
     OWNER_NOT_ACTIVE = "owner_not_active"
+    """Its profile is not active yet."""
     CONTROL_INCONCLUSIVE = "control_inconclusive"
+    """Whether a made-up token is refused could not be found out."""
     SITE_UNPROVEN = "site_unproven"
+    """The site did not say who it is."""
     EXPIRES_SOON = "expires_soon"
+    """Two years after it was linked it ends."""
     VISIBILITY_UNKNOWN = "visibility_unknown"
+    """It is proved, but what it sees is not known yet; it is checked again within minutes."""
 
 
 class Status(OpenEnum):
-    """The states of a linked account."""
+    """The state of a linked account."""
 
     PENDING = "pending"
+    """An attempt is under way, or the link is parked until Namely is back."""
     ACTIVE = "active"
+    """It works."""
     ERROR = "error"
+    """Namely refused the token, or somebody deleted its secret."""
     SUSPENDED = "suspended"
+    """Paused by you."""
     UNLINKED = "unlinked"
+    """Over; the secret can be recovered until `recoverable_until`."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +67,11 @@ class Receipt:
     visible_people: int | None
     capabilities: dict[str, Capability]
     warnings: tuple[AccountWarning, ...]
+
+    @property
+    def unseen(self) -> bool:
+        """Whether the token is proved, but not what it sees: it is to be looked at again soon."""
+        return AccountWarning.VISIBILITY_UNKNOWN in self.warnings
 
     def warned(self, *more: AccountWarning) -> Receipt:
         """Return it with more warnings, in the order of their enumeration."""
@@ -138,18 +156,20 @@ class Attempt:
 
     def seconds_left(self, now: datetime) -> int:
         """Return for how long its lease lasts, at least a second."""
-        return max(math.ceil((moment(self.until) - now).total_seconds()), 1)
+        return seconds_until(self.until, now)
 
 
 @dataclass(frozen=True)
 class Unsettled:
     """Calls to Secrets Manager may have taken effect unseen, or may still do so until `until`.
 
-    The sweep looks at the secret at `look_at`, and once more at `until` (RFC 3339).
+    The sweep looks at the secret at `look_at`, and once more at `until` (RFC 3339). `strays` are
+    names of secrets that attempts which came to nothing may have made beside it: it deletes them.
     """
 
     look_at: str
     until: str
+    strays: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +210,11 @@ class Account:
     def committed(self) -> bool:
         """Whether a link, or a parked one, was ever committed: its secret is to be kept."""
         return self.revision > 0
+
+    @property
+    def understood(self) -> bool:
+        """Whether its status is one that this release knows; otherwise it is left untouched."""
+        return self.status in frozenset(Status)
 
     @property
     def holds_pair(self) -> bool:

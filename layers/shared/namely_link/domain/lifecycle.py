@@ -25,7 +25,7 @@ from namely_link.domain.account import (
     Tombstone,
     Unsettled,
 )
-from namely_link.domain.probe import Accepted, Rejected, Undetermined
+from namely_link.domain.probe import Accepted, Rejected
 from namely_link.domain.problems import Code, Problem, Reason
 from namely_link.domain.values import OpenEnum, moment, new_id, timestamp
 
@@ -78,16 +78,31 @@ class EventType(OpenEnum):
     """What consumers are told, as EventBridge's detail-type."""
 
     ACCOUNT_LINKED = "Account Linked"
+    """It was linked for the first time, its parked link has finished, or it was restored."""
     ACCOUNT_RELINKED = "Account Relinked"
+    """It has a new token; the pinned version of its secret has changed."""
     ACCOUNT_UPDATED = "Account Updated"
+    """Its label, metadata, warnings or reasons have changed, or it was suspended or resumed.
+
+    Reasons and warnings that changed together with the status or the capabilities are told by that
+    event alone.
+    """
     ACCOUNT_UNLINKED = "Account Unlinked"
+    """It is unlinked; `deletion` is the receipt, not yet confirmed by Secrets Manager."""
     ACCOUNT_FAILED = "Account Failed"
+    """Namely refused the token, or its secret was deleted by hand; a second look confirmed it."""
     ACCOUNT_RECOVERED = "Account Recovered"
+    """The token of a failed account works again."""
     CAPABILITIES_CHANGED = "Capabilities Changed"
+    """The token sees more or less than before."""
     TOKEN_EXPIRING = "Token Expiring"
+    """60, 30 and 7 days before two years after linking, when the token ends at the latest."""
     LINK_REJECTED = "Link Rejected"
+    """A link that was asked for by an event, or parked, came to nothing."""
     LINK_PARKED = "Link Parked"
+    """Namely gave no verdict while a person linked; it finishes by itself, or is rejected."""
     REQUEST_REFUSED = "Request Refused"
+    """What an event asked for, other than a link, was refused."""
 
 
 class Action(OpenEnum):
@@ -219,11 +234,9 @@ def _visible(
     return _told(before, replace(after, revision=before.revision + 1), cause, *happened)
 
 
-def due_at(state: State) -> str:
+def due_at(state: Account | Tombstone) -> str:
     """Return when the sweep has to look at a row (RFC 3339), '' for never."""
     match state:
-        case None:
-            return ""
         case Tombstone():
             return state.look_at
         case Account(attempt=Attempt(until=until)):
@@ -326,7 +339,7 @@ def _taken(account: Account, mine: Attempt | None, now: datetime) -> Account:
     if not account.attempt.over(now):
         raise Problem(Reason.CONFLICT, retry_after=account.attempt.seconds_left(now))
     # What it has called may have taken effect, or may still do so.
-    return replace(account, attempt=mine, unsettled=_unsettled(now))
+    return replace(account, attempt=mine, unsettled=_unsettled(account, now))
 
 
 def let_go(
@@ -334,10 +347,8 @@ def let_go(
 ) -> Change[Account] | Change[Tombstone] | Change[None]:
     """An attempt ends without a commit; `wrote` where it may have written to the secret."""
     if account.committed:
-        left = replace(
-            account, attempt=None, unsettled=_unsettled(now) if wrote else account.unsettled
-        )
-        return Change(before=account, after=left)
+        unsettled = _unsettled(account, now) if wrote else account.unsettled
+        return Change(before=account, after=replace(account, attempt=None, unsettled=unsettled))
     return undone(account, now) if wrote else Change(before=account, after=None)
 
 
@@ -364,8 +375,12 @@ def buried(tombstone: Tombstone, now: datetime) -> Change[Tombstone]:
     )
 
 
-def _unsettled(now: datetime) -> Unsettled:
-    return Unsettled(look_at=timestamp(now), until=timestamp(now + LATE))
+def _unsettled(account: Account, now: datetime) -> Unsettled:
+    """Return that the secret is to be looked at, and what an attempt may have made beside it."""
+    strays = account.unsettled.strays if account.unsettled else ()
+    if account.attempt and account.attempt.secret_name:
+        strays += (account.attempt.secret_name,)
+    return Unsettled(look_at=timestamp(now), until=timestamp(now + LATE), strays=strays)
 
 
 def settled(account: Account, now: datetime) -> Change[Account]:
@@ -391,7 +406,7 @@ def refiled(account: Account) -> Change[Account]:
 
 def disturbed(account: Account, now: datetime) -> Change[Account]:
     """The secret was found to be other than the row says: the sweep has to look at it."""
-    return Change(before=account, after=replace(account, unsettled=_unsettled(now)))
+    return Change(before=account, after=replace(account, unsettled=_unsettled(account, now)))
 
 
 # Linking
@@ -403,7 +418,7 @@ def check_linkable(account: Account) -> None:
     Raises:
         Problem: conflict.
     """
-    if account.status is Status.UNLINKED or account.status not in frozenset(Status):
+    if account.status is Status.UNLINKED or not account.understood:
         raise Problem(Reason.WRONG_STATUS)
 
 
@@ -414,34 +429,21 @@ def linked(
 
     What somebody has decided about the account stays: that it is suspended, its label and metadata.
     """
-    again = bool(account.linked_at)
     known = account.receipt
     if known and not receipt.site.permalink:
         receipt = replace(receipt, site=known.site)
+    wait = SEEN_SOON if receipt.unseen else CHECK_EVERY
     after = replace(
         _stored(account, secret=secret, hint=hint, cause=cause),
         status=Status.SUSPENDED if account.status is Status.SUSPENDED else Status.ACTIVE,
         receipt=receipt,
-        health=Health(
-            checked_at=cause.at, next_check_at=timestamp(cause.now + _first_wait(receipt))
-        ),
+        health=Health(checked_at=cause.at, next_check_at=timestamp(cause.now + wait)),
         token_expires_by=timestamp(cause.now + TOKEN_LIFETIME),
         linked_at=cause.at,
         parking=None,
     )
-    return _visible(account, after, cause, (_link_of(again=again), {}))
-
-
-def _first_wait(receipt: Receipt) -> timedelta:
-    return SEEN_SOON if _unseen(receipt) else CHECK_EVERY
-
-
-def _unseen(receipt: Receipt) -> bool:
-    return AccountWarning.VISIBILITY_UNKNOWN in receipt.warnings
-
-
-def _link_of(*, again: bool) -> Transition:
-    return Transition.RELINKED if again else Transition.LINKED
+    happened = Transition.RELINKED if account.linked_at else Transition.LINKED
+    return _visible(account, after, cause, (happened, {}))
 
 
 def parked(
@@ -482,7 +484,7 @@ def _stored(account: Account, *, secret: SecretVersion, hint: str, cause: Cause)
         token_hint=hint,
         changed_at=cause.at,
         attempt=None if fresh or account.unsettled else mine,
-        unsettled=account.unsettled if fresh else _unsettled(cause.now),
+        unsettled=account.unsettled if fresh else _unsettled(account, cause.now),
     )
 
 
@@ -515,10 +517,10 @@ def checked(account: Account, verdict: Verdict, *, pace: Pace, cause: Cause) -> 
             after, first = _accepted(account, receipt, cause), account.status is Status.PENDING
         case Rejected(reason):
             after, first = _refused(account, reason, pace, cause), False
-        case Undetermined(reason):
-            after, first = _unanswered(account, reason, cause), False
+        case _:
+            after, first = _unanswered(account, verdict.reason, cause), False
     after, expiring = _expiry(after, cause.now)
-    next_check = _next_check(account, after, verdict, pace, cause)
+    next_check = _next_check(account, after, pace, cause)
     health = replace(after.health, checked_at=cause.at, next_check_at=next_check, queued_until="")
     after = replace(after, health=health)
     happened = [(Transition.LINKED, {})] if first else _noticed(account, after, verdict)
@@ -568,7 +570,7 @@ def _accepted(account: Account, receipt: Receipt, cause: Cause) -> Account:
             account.health,
             reasons=(),
             refused_since="",
-            undetermined=account.health.undetermined + 1 if _unseen(receipt) else 0,
+            undetermined=account.health.undetermined + 1 if receipt.unseen else 0,
         ),
         linked_at=cause.at if first else account.linked_at,
         changed_at=cause.at if first else account.changed_at,
@@ -596,7 +598,7 @@ def _remembering(before: Receipt | None, receipt: Receipt) -> Receipt:
         return receipt
     if not receipt.site.permalink:
         receipt = replace(receipt, site=before.site)
-    if not _unseen(receipt):
+    if not receipt.unseen:
         return receipt
     others = [one for one in receipt.warnings if one is not AccountWarning.VISIBILITY_UNKNOWN]
     same = replace(
@@ -618,6 +620,8 @@ def _refused(account: Account, reason: Reason, pace: Pace, cause: Cause) -> Acco
         return replace(account, health=health, receipt=receipt)
     since = account.health.refused_since or cause.at
     confirmed = moment(since) + pace.recheck <= cause.now
+    if reason is Reason.SECRET_MISSING and account.unsettled:
+        confirmed = False  # it may be a late call of ours that the sweep takes back
     return replace(
         account,
         status=Status.ERROR if confirmed else account.status,
@@ -634,20 +638,21 @@ def _unanswered(account: Account, reason: Reason, cause: Cause) -> Account:
     return replace(account, health=health)
 
 
-def _next_check(before: Account, after: Account, verdict: Verdict, pace: Pace, cause: Cause) -> str:
+def _next_check(before: Account, after: Account, pace: Pace, cause: Cause) -> str:
     """Return when the next check is due (RFC 3339): never for ever, and a parked link's in time."""
-    health = after.health
-    doubled = pace.recheck * float(2 ** min(max(health.undetermined - 1, 0), 10))
+    health, doubtful = after.health, True
     if health.undetermined:
-        most = PARKED_CHECK_EVERY if after.parking else CHECK_EVERY
-        wait = min(doubled, most)
+        wait = min(pace.recheck * float(2 ** min(health.undetermined - 1, 10)), CHECK_EVERY)
     elif health.refused_since and after.status is not Status.ERROR:
         wait = pace.recheck * 1.5  # with any jitter not before the confirmation counts
     else:
-        wait = CHECK_EVERY
-    due = timestamp(cause.now + wait * pace.jitter())
+        wait, doubtful = CHECK_EVERY, False
+    wait *= pace.jitter()
+    if after.parking:
+        wait = min(wait, PARKED_CHECK_EVERY)
+    due = timestamp(cause.now + wait)
     planned = before.health.next_check_at
-    if isinstance(verdict, Undetermined) and planned > cause.at:
+    if doubtful and planned > cause.at:
         due = min(due, planned)  # somebody has asked for it: that doesn't push the next one out
     return min(due, after.parking.until) if after.parking else due
 
@@ -730,6 +735,7 @@ def renamed(
         _taken(account, None, cause.now),
         label=account.label if label is None else label,
         metadata=account.metadata if metadata is None else dict(metadata),
+        changed_at=cause.at,
     )
     return _visible(account, after, cause, (Transition.RENAMED, {}))
 
@@ -794,11 +800,13 @@ def unlinked(
 
 def deletion_scheduled(account: Account, *, final: datetime, cause: Cause) -> Change[Account]:
     """Secrets Manager has confirmed the deletion; who asked for it lets go of the row."""
-    deletion = account.deletion or Deletion()
-    confirmed = replace(
-        _settled(account, cause.now), deletion=deletion.confirmed(at=cause.now, final=final)
-    )
-    return _told(account, confirmed, cause, (Transition.DELETION_SCHEDULED, {}))
+    return _confirmed(account, replace(account, attempt=None), final, cause)
+
+
+def _confirmed(account: Account, after: Account, final: datetime, cause: Cause) -> Change[Account]:
+    deletion = (account.deletion or Deletion()).confirmed(at=cause.now, final=final)
+    after = replace(after, deletion=deletion)
+    return _told(account, after, cause, (Transition.DELETION_SCHEDULED, {}))
 
 
 def deletion_found(account: Account, *, final: datetime | None, cause: Cause) -> Change[Account]:
@@ -809,7 +817,7 @@ def deletion_found(account: Account, *, final: datetime | None, cause: Cause) ->
     known = account.deletion.final_at if account.deletion else ""
     if known and (final is None or timestamp(final) == known):
         return settled(account, cause.now)
-    return deletion_scheduled(account, final=final or cause.now, cause=cause)
+    return _confirmed(account, _settled(account, cause.now), final or cause.now, cause)
 
 
 def check_restorable(account: Account, now: datetime) -> None:
@@ -825,6 +833,18 @@ def check_restorable(account: Account, now: datetime) -> None:
         raise Problem(Reason.NEVER_VERIFIED)
 
 
+def restoring(account: Account, mine: Attempt, now: datetime) -> Change[Account]:
+    """Somebody takes the row to restore the secret: its deletion is not confirmed any more.
+
+    Raises:
+        Problem: conflict, while another attempt may still write.
+    """
+    deletion = account.deletion or Deletion()
+    unconfirmed = replace(deletion, scheduled_at="", final_at="")
+    after = replace(_taken(account, mine, now), deletion=unconfirmed)
+    return Change(before=account, after=after)
+
+
 def restored(account: Account, cause: Cause) -> Change[Account]:
     """An unlinking is taken back; its secret is there again, and is looked at once more."""
     after = replace(
@@ -832,7 +852,7 @@ def restored(account: Account, cause: Cause) -> Change[Account]:
         status=Status.ACTIVE,
         deletion=None,
         attempt=None,
-        unsettled=_unsettled(cause.now),
+        unsettled=_unsettled(account, cause.now),
         changed_at=cause.at,
         health=replace(account.health, next_check_at=_soon(cause)),
     )

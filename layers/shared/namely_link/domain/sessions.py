@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from namely_link.domain.problems import Problem, Reason
-from namely_link.domain.values import timestamp
+from namely_link.domain.values import seconds_until, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,12 +69,14 @@ class ConnectSession:
                 the last attempts are claimed by requests that still work.
         """
         self.check_open(now)
-        running = {key: end for key, end in self.claims.items() if end > timestamp(now)}
+        others = _without(self.claims, attempt_id)
+        running = {key: end for key, end in others.items() if end > timestamp(now)}
         left = self.attempts_left + (bool(self.reserved) and self.reserved == fingerprint)
         if left <= 0:
             raise Problem(Reason.ATTEMPTS_EXHAUSTED, attempts_left=0)
         if left <= len(running):
-            raise Problem(Reason.CONFLICT, retry_after=2, attempts_left=self.attempts_left)
+            wait = seconds_until(min(running.values()), now)
+            raise Problem(Reason.CONFLICT, retry_after=wait, attempts_left=self.attempts_left)
         return replace(self, claims=running | {attempt_id: timestamp(until)})
 
     def check_open(self, now: datetime) -> None:
@@ -93,7 +95,9 @@ class ConnectSession:
         return replace(self, claims=_without(self.claims, attempt_id))
 
     def spent(self, attempt_id: str, *, fingerprint: str) -> ConnectSession:
-        """Return it after a verdict that refused what was typed."""
+        """Return it after a verdict that refused what was typed; a claim is spent once."""
+        if attempt_id not in self.claims:
+            return self
         reserved = self.reserved == fingerprint
         return replace(
             self.given_back(attempt_id),

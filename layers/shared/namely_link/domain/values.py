@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import secrets
 import time
 from dataclasses import dataclass
@@ -31,6 +32,11 @@ def timestamp(moment: datetime) -> str:
 def moment(text: str) -> datetime:
     """Return the moment that `timestamp` wrote; raises ValueError for any other text."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+
+
+def seconds_until(text: str, now: datetime) -> int:
+    """Return how long it is until a moment (RFC 3339), at least a second."""
+    return max(math.ceil((moment(text) - now).total_seconds()), 1)
 
 
 class Token:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 import socket
 import ssl
 import time
@@ -200,5 +201,6 @@ def _read(status: int, headers: urllib3.HTTPHeaderDict, body: bytes) -> Reply:
         is_json=is_json,
         body=document,
         is_html=kind == "text/html" or body.lstrip()[:1] == b"<",
-        retry_after=int(wait) if wait.isascii() and wait.isdigit() else None,
+        # No more digits than `int` takes: a header may be any length.
+        retry_after=int(wait) if re.fullmatch("[0-9]{1,9}", wait) else None,
     )

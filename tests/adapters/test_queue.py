@@ -1,0 +1,120 @@
+"""The queue of checks and the dead letters against moto."""
+
+import json
+import traceback
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from namely_link.aws.queue import Asked, CheckQueue, DeadLetters, asked
+from namely_link.domain.problems import StorageError, UnreadableError
+from namely_link.domain.values import Actor, ActorKind
+
+PORTAL = Actor(kind=ActorKind.PORTAL, name="operator of Owner One")
+
+
+@pytest.fixture
+def sqs(aws):
+    return aws("sqs")
+
+
+@pytest.fixture
+def url(sqs) -> str:
+    return sqs.create_queue(QueueName="checks")["QueueUrl"]
+
+
+def waiting(sqs, url: str) -> list[str]:
+    answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+    return [one["Body"] for one in answer.get("Messages", [])]
+
+
+@pytest.mark.parametrize("kind", ActorKind)
+def test_a_check_waits_with_who_has_asked_for_it(sqs, url, kind) -> None:
+    actor = Actor(kind=kind, name="backend")
+    CheckQueue(client=sqs, url=url).put("acc_1", actor=actor, request_id="r1")
+    (body,) = waiting(sqs, url)
+    assert asked(body, message_id="m1") == Asked(account_id="acc_1", actor=actor, request_id="r1")
+
+
+def test_a_check_that_no_request_asked_for_is_known_by_its_message(sqs, url) -> None:
+    CheckQueue(client=sqs, url=url).put("acc_1", actor=PORTAL)
+    (body,) = waiting(sqs, url)
+    assert asked(body, message_id="m1") == Asked(account_id="acc_1", actor=PORTAL, request_id="m1")
+
+
+@pytest.mark.parametrize(
+    ("by", "actor"),
+    [
+        ("backend", Actor(kind=ActorKind.API_KEY, name="backend")),
+        ("", Actor(kind=ActorKind.SWEEP, name="sweep")),
+    ],
+)
+def test_a_message_of_the_first_release_is_read(by, actor) -> None:
+    body = json.dumps({"account_id": "acc_1", "asked_by": by})
+    assert asked(body, message_id="m1") == Asked(account_id="acc_1", actor=actor, request_id="m1")
+
+
+def test_a_message_of_a_release_to_come_is_read() -> None:
+    body = {
+        "account_id": "acc_1",
+        "actor": {"kind": "robot", "name": "R2", "model": 2},
+        "request_id": "r1",
+        "priority": 1,
+    }
+    read = asked(json.dumps(body), message_id="m1")
+    assert (read.actor.kind, read.actor.name) == ("robot", "R2")
+    assert read.actor.kind not in frozenset(ActorKind)
+
+
+SECRET = "only-in-the-message"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        SECRET,
+        "",
+        "null",
+        "5",
+        f'"{SECRET}"',
+        "[]",
+        '["actor"]',
+        "{}",
+        f'{{"account_id": "{SECRET}"}}',
+        f'{{"{SECRET}": 1, "asked_by": "backend"}}',
+        '{"account_id": "acc_1", "actor": null}',
+        f'{{"account_id": "acc_1", "actor": "{SECRET}"}}',
+        '{"account_id": "acc_1", "actor": {"kind": 1, "name": "x"}}',
+        '{"account_id": "acc_1", "actor": {"kind": "portal"}}',
+        '{"actor": {"kind": "portal", "name": "x"}}',
+    ],
+)
+def test_a_message_that_is_none_of_ours_says_so_and_nothing_of_itself(body) -> None:
+    with pytest.raises(UnreadableError, match=r"can't be read: \w+$") as caught:
+        asked(body, message_id="m1")
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_dead_letter_waits_for_somebody(sqs, url) -> None:
+    DeadLetters(client=sqs, url=url).put({"eventID": "1", "dynamodb": {}})
+    (body,) = waiting(sqs, url)
+    assert json.loads(body) == {"eventID": "1", "dynamodb": {}}
+
+
+@pytest.mark.parametrize(
+    "put",
+    [
+        lambda sqs, url: CheckQueue(client=sqs, url=url).put("acc_1", actor=PORTAL),
+        lambda sqs, url: DeadLetters(client=sqs, url=url).put({}),
+    ],
+)
+def test_a_fault_of_sqs_is_translated(sqs, url, put) -> None:
+    with pytest.raises(StorageError, match="SendMessage: QueueDoesNotExist"):
+        put(sqs, url + "-none")
+
+    def fail(**_unused: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://sqs.example.com")
+
+    sqs.meta.events.register("before-send", fail)
+    with pytest.raises(StorageError, match="SendMessage: EndpointConnectionError"):
+        put(sqs, url)
