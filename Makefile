@@ -4,13 +4,19 @@ PORT ?= 0
 VENV := .venv/.installed
 SAM := .venv-sam/.installed
 RUN := exec env PYTHONPATH=layers/shared:. .venv/bin/python -B
+# A file goes to one worker whole; in which order, tests/conftest.py says.
+PYTEST := .venv/bin/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+TIERS := unit commands adapters functions template simulator e2e browser faults simulation
 
-.PHONY: help run test lint faults mutants screenshots deploy lock api-key seal invoke clean
+.PHONY: help run test test-fast $(TIERS:%=test-%) lint lint-style lint-types lint-template shapes faults mutants screenshots deploy lock api-key seal invoke clean
 
 help:
 	@echo "make run               deploy to this machine and link accounts (PORT=... for a fixed port)"
 	@echo "make test              every test that needs no AWS"
+	@echo "make test-fast         what runs in under a minute: unit, commands, functions, template"
+	@echo "make test-TIER         one of $(TIERS)"
 	@echo "make lint              ruff, mypy, cfn-lint"
+	@echo "make shapes            write what is made from the shapes: OpenAPI, schemas of events, samples"
 	@echo "make faults            every fault at every call (ONLY=... for a part, BREAK=list)"
 	@echo "make mutants           breaks the judgement of Namely's answers in every place; all must be noticed"
 	@echo "make deploy            deploy to AWS with your own credentials; asks for the parameters"
@@ -40,14 +46,30 @@ run: $(VENV) $(SAM)
 	@$(RUN) -m local --port $(PORT)
 
 test: $(VENV) $(SAM)
-	.venv/bin/python -m pytest --numprocesses=2 --dist=loadfile --cov --cov-report=term-missing:skip-covered
+	$(PYTEST) --cov --cov-report=term-missing:skip-covered
+
+test-fast: $(VENV)
+	$(PYTEST) tests/unit tests/commands tests/functions tests/template
+
+$(TIERS:%=test-%): test-%: $(VENV) $(SAM)
+	$(PYTEST) tests/$*
 
 lint: $(VENV) $(SAM)
+	@$(MAKE) --no-print-directory -j 2 lint-types lint-template lint-style
+
+lint-style:
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
-	.venv/bin/mypy layers/shared/namely_link simulator local
+
+lint-types:
+	.venv/bin/mypy layers/shared/namely_link simulator local shapes
 	for app in functions/*; do MYPYPATH=$$app:layers/shared .venv/bin/mypy $$app/app.py || exit 1; done
+
+lint-template:
 	AWS_DEFAULT_REGION=eu-central-1 SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint
+
+shapes: $(VENV)
+	@$(RUN) -m shapes
 
 faults: $(VENV)
 	@PYTHONPATH=layers/shared:.:tests .venv/bin/python -m faults --only "$(ONLY)" --break "$(BREAK)"

@@ -7,6 +7,7 @@ import json
 import os
 import string
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.processes import LocalError
 from local.state import read_run
 from local.target import session, target
+from namely_link.domain.values import timestamp
 
 FUNCTIONS: Final = ("link", "pages", "api", "intake", "check", "sweep", "publish")
 
@@ -48,7 +50,7 @@ def main() -> int:
 
 def _values(*, local: bool) -> dict[str, str]:
     """Return what stands for the placeholders: the environment's, or what `make run` made."""
-    values = dict(os.environ)
+    values = {"TIME": timestamp(datetime.now(UTC)), **os.environ}
     if local:
         run = read_run()
         acme = run["simulator"][0]

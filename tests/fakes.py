@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -84,7 +84,7 @@ class FakeNamely:
     """A site that can be changed; every token but the good ones is refused."""
 
     def __init__(self) -> None:
-        self.site: Reply = Answer(200, is_json=True, body={"name": "Acme", "permalink": "acme"})
+        self.site: Reply | None = None
         self.down: Reply | None = None
         self.people: Reply | None = None
         self.profile: dict[str, Any] = dict(PROFILE)
@@ -92,13 +92,14 @@ class FakeNamely:
         self.good = {GOOD, NEW}
         self.sent: list[str] = []
 
-    def get(self, _subdomain: Subdomain, path: str, token: Token | None, _end: float) -> Reply:
+    def get(self, subdomain: Subdomain, path: str, token: Token | None, _end: float) -> Reply:
         if token:
             self.sent.append(token.reveal())
         if self.down is not None:
             return self.down
         if path == SITE:
-            return self.site
+            named = {"name": subdomain.label.title(), "permalink": subdomain.label}
+            return self.site or Answer(200, is_json=True, body=named)
         if token is None or token.reveal() not in self.good:
             return REFUSED
         if path == ME:
@@ -287,6 +288,7 @@ class Secret:
     versions: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     deleted_from: datetime | None = None
+    tags: dict[str, str] = field(default_factory=dict)
 
     def put(self, version_id: str, value: str, label: str) -> None:
         if self.versions.get(version_id, value) != value:
@@ -331,11 +333,12 @@ class MemoryVault:
         return name.removeprefix(PREFIX).partition("-")[0] if name.startswith(PREFIX) else ""
 
     def create(
-        self, *, name: str, credential: Credential, attempt_id: str, tags: object
+        self, *, name: str, credential: Credential, attempt_id: str, tags: Mapping[str, str]
     ) -> SecretVersion:
         if name in self.secrets and self.secrets[name].deleted_from:
             raise StorageError("CreateSecret: InvalidRequestException")
-        secret = self.secrets.setdefault(name, Secret(f"arn:{uuid4()}", self.now()))
+        made = Secret(f"arn:{uuid4()}", self.now(), tags=dict(tags))
+        secret = self.secrets.setdefault(name, made)
         secret.put(attempt_id, credential.token.reveal(), "AWSCURRENT")
         return SecretVersion(secret.arn, attempt_id)
 
@@ -354,8 +357,10 @@ class MemoryVault:
             raise StorageError("UpdateSecretVersionStage: InvalidParameterException")
         secret.move("AWSCURRENT", to)
 
-    def settle(self, version: SecretVersion) -> None:
+    def settle(self, version: SecretVersion, *, held: Callable[[], bool]) -> None:
         secret = self._secret(version.arn)
+        if not held():
+            raise StorageError("the lease is over")
         secret.deleted_from = None
         if version.version_id not in secret.versions:
             raise SecretMissingError(version.version_id)
@@ -649,7 +654,7 @@ class World:
             yield
 
     def rest(self) -> None:
-        """Let the sweep come until nothing is left that may take effect late, and look at it all."""
+        """Let the sweep come until nothing can take effect late any more, and look at it all."""
         for _ in range(14):
             self.later(minutes=1)
             self.sweep()

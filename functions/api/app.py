@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -30,6 +29,8 @@ from namely_link.http.fields import Fields, is_account_id, is_session_id
 from namely_link.settings import ApiSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from namely_link.aws.accounts import AccountTable
@@ -115,8 +116,8 @@ def post_session() -> Response[str]:
         if account.status is Status.UNLINKED:
             raise Problem(Reason.NOT_FOUND)
     sessions().create_session(session)
-    shown = {"token": bearer.value, "url": f"{_base_url()}/hub#{bearer.value}"}
-    return _json(201, documents.connect_session(session) | shown)
+    made = documents.new_connect_session(session, token=bearer.value, pages=_base_url())
+    return _json(201, made)
 
 
 @app.get("/v1/connect-sessions/<session_id>")
@@ -152,8 +153,8 @@ def post_portal() -> Response[str]:
     )
     fields.done()
     sessions().create_portal(portal)
-    shown = {"token": bearer.value, "url": f"{_base_url()}/accounts#{bearer.value}"}
-    return _json(201, documents.portal_session(portal) | shown)
+    made = documents.new_portal_session(portal, token=bearer.value, pages=_base_url())
+    return _json(201, made)
 
 
 @app.get("/v1/portal-sessions/current")
@@ -244,7 +245,8 @@ def check_account(account_id: str) -> Response[str]:
 @app.get("/v1/accounts/<account_id>/ledger")
 def get_ledger(account_id: str) -> Response[str]:
     account = _find(account_id, _caller("read").owner_id)
-    return _json(200, {"entries": [asdict(one) for one in accounts().ledger(account.id)]})
+    entries = [documents.ledger_entry(one) for one in accounts().ledger(account.id)]
+    return _json(200, {"entries": entries})
 
 
 @app.get("/v1/openapi.json")
@@ -298,7 +300,7 @@ def _base_url() -> str:
     return f"https://{context.domain_name}/{context.stage}"
 
 
-def _json(status: int, document: dict[str, Any]) -> Response[str]:
+def _json(status: int, document: Mapping[str, object]) -> Response[str]:
     return Response(
         status, content_type="application/json", headers=_NO_STORE, body=json.dumps(document)
     )

@@ -87,7 +87,7 @@ def post_account() -> Response[str]:
     bearer = authorization(event.headers)
     done = _link(fields, bearer, dry_run=fields.flag("dry_run"))
     if isinstance(done, Tried):
-        return _json(200, {"receipt": documents.receipt(done.receipt)})
+        return _json(200, documents.dry_run(done.receipt))
     by_session = bearer.kind is Kind.CONNECT_SESSION
     show = documents.own_account if by_session else documents.account
     status = 202 if isinstance(done, Parked) else 200 if done.again else 201
@@ -104,7 +104,7 @@ def get_current_session() -> Response[str]:
         raise Problem(Reason.SESSION_USED)
     if session.state == "open" and not session.usable(bootstrap.now()):
         raise Problem(Reason.SESSION_EXPIRED)
-    return _json(200, documents.connect_session(session) | {"metadata": {}})
+    return _json(200, documents.own_session(session))
 
 
 @app.get("/v1/health")
@@ -227,7 +227,7 @@ def _see_other(location: str) -> Response[str]:
     return Response(303, headers={"Location": location, **_NO_STORE}, body="")
 
 
-def _json(status: int, document: dict[str, Any]) -> Response[str]:
+def _json(status: int, document: Mapping[str, object]) -> Response[str]:
     return Response(
         status, content_type="application/json", headers=_NO_STORE, body=json.dumps(document)
     )

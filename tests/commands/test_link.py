@@ -45,6 +45,10 @@ def test_an_accepted_credential_is_linked_and_its_token_stored(world: World) -> 
         timestamp(START),
     )
     assert (world.events(), world.actions(account)) == (["Account Linked"], ["linked"])
+    assert world.vault.secrets[account.secret_name].tags == {
+        "namely-link:owner": OWNER.id,
+        "namely-link:account": account.id,
+    }
     assert world.rows.told[0].event.previous_status == "pending"
 
 

@@ -12,7 +12,6 @@ import io
 import json
 import os
 import string
-import sys
 import warnings
 from collections import Counter
 from contextlib import ExitStack, contextmanager, redirect_stdout
@@ -167,7 +166,11 @@ class House:
 
     def event(self, file: str, **values: str) -> dict[str, Any]:
         text = (ROOT / "events" / f"{file}.json").read_text()
-        return json.loads(string.Template(text).substitute(self.values | values))
+        return json.loads(
+            string.Template(text).substitute(
+                {"TIME": timestamp(bootstrap.now())} | self.values | values
+            )
+        )
 
     def session(self, **fields: object) -> dict[str, str]:
         """Make a connect session and return what a request with it needs."""

@@ -5,6 +5,7 @@ import io
 import json
 import string
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -17,6 +18,8 @@ import contract
 from containers import Context
 from containers import load as load_container
 from local.api_key import make_key
+from namely_link import bootstrap
+from namely_link.domain.values import timestamp
 from namely_link.http.bearers import Kind, mint
 from simulator import Simulator
 from templates import ROOT, create_table
@@ -34,6 +37,7 @@ ENVIRON = {
     "CHECK_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/checks",
     "POWERTOOLS_METRICS_NAMESPACE": "namely-link",
     "EVENT_BUS": "stack",
+    "DEAD_LETTERS_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/dead",
     "ALLOWED_ORIGINS": "https://app.example.com",
     "NAMELY_DEADLINE_SECONDS": "5",
 }
@@ -57,7 +61,8 @@ class House:
     def event(self, file: str, **values: str) -> dict[str, Any]:
         """Read a file of `events/`, its placeholders filled in."""
         text = (ROOT / "events" / f"{file}.json").read_text()
-        return json.loads(string.Template(text).substitute(self.values | values))
+        known = {"TIME": timestamp(bootstrap.now())} | self.values | values
+        return json.loads(string.Template(text).substitute(known))
 
     def invoke(self, file: str, *, changes: dict[str, Any] | None = None, **values: str) -> Any:
         """Give a file of `events/` to its function and return the answer, its body parsed."""
@@ -135,3 +140,49 @@ def house(environ, simulator: Simulator):
         )
         if functions["link"].ports.cache_info().currsize:
             functions["link"].ports().questions.namely.__exit__()
+
+
+@pytest.fixture
+def account(house):
+    made = house.link()["json"]
+    house.values["ACCOUNT_ID"] = made["id"]
+    return made
+
+
+@pytest.fixture
+def queue(house, environ):
+    """What waits to be checked."""
+    return _made_queue(environ, "CHECK_QUEUE_URL", "checks")
+
+
+@pytest.fixture
+def dead(house, environ):
+    """The dead letters."""
+    return _made_queue(environ, "DEAD_LETTERS_URL", "dead")
+
+
+def _made_queue(environ: pytest.MonkeyPatch, setting: str, name: str):
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    environ.setenv(setting, url)
+
+    def waiting() -> list[dict[str, Any]]:
+        got = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        return [json.loads(one["Body"]) for one in got]
+
+    return waiting
+
+
+@pytest.fixture
+def run(house, queue, dead, load):
+    """Give a file of `events/`, changed, to its function; return its answer and its log."""
+
+    def call(file: str, *changes: Callable[[dict[str, Any]], None], **values: str):
+        event = house.event(file, **values)
+        for change in changes:
+            change(event)
+        module = load(file.partition("/")[0])
+        answer = module.handler(event, house.context)
+        return answer, module.logger.registered_handler.stream.getvalue()
+
+    return call

@@ -9,6 +9,7 @@ import pytest
 from contract import DOCUMENT
 from local.api_key import make_key
 from namely_link import bootstrap
+from namely_link.aws.accounts import AccountTable
 from namely_link.aws.vault import SecretsManagerVault
 from namely_link.domain.problems import ConflictError, StorageError
 from namely_link.domain.values import moment
@@ -71,7 +72,7 @@ def test_a_relink_session_is_for_an_account_of_its_owner(house, linked) -> None:
 def test_an_unlinked_account_is_not_renamed(house, linked) -> None:
     house.invoke("api/unlink")
     answer = house.invoke("api/rename")["json"]
-    assert (answer["code"], answer["detail"]) == ("conflict", "The account is unlinked.")
+    assert (answer["code"], answer["reason"]) == ("conflict", "wrong_status")
 
 
 def test_linked_accounts_are_listed(house, linked) -> None:
@@ -200,7 +201,7 @@ def test_every_fault_has_its_code(house, linked, monkeypatch, error: type, code:
     def fail(*_args: object, **_options: object) -> None:
         raise error
 
-    monkeypatch.setattr(DynamoDbRegistry, "change", fail)
+    monkeypatch.setattr(AccountTable, "commit", fail)
     assert house.invoke("api/rename")["json"]["code"] == code
 
 

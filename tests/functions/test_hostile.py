@@ -152,8 +152,8 @@ def test_an_id_of_no_shape_is_not_looked_up(house, monkeypatch) -> None:
     def fail(*_args: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(type(house.functions["api"].registry()), "account", fail)
-    monkeypatch.setattr(type(house.functions["api"].registry()), "session", fail)
+    monkeypatch.setattr(type(house.functions["api"].accounts()), "read", fail)
+    monkeypatch.setattr(type(house.functions["api"].sessions()), "session", fail)
     for name in ("%00", "a b", "\u00e9", "..", "acc_" + "0" * 3000, "cs_\u0661"):
         for file in ("read", "read-session", "rename", "check", "ledger"):
             answer = house.invoke(f"api/{file}", ACCOUNT_ID=name, SESSION_ID=name)

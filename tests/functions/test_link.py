@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from namely_link import bootstrap
+from namely_link.aws.sessions import SessionTable
 from namely_link.domain.problems import StorageError
 
 
@@ -114,7 +115,7 @@ def test_a_web_form_that_meets_a_fault_of_aws_is_told_so(house, monkeypatch) -> 
     def fail(*_args: object) -> None:
         raise StorageError
 
-    monkeypatch.setattr(DynamoDbRegistry, "session", fail)
+    monkeypatch.setattr(SessionTable, "session", fail)
     answer = house.invoke("link/link-form")
     location = answer["multiValueHeaders"]["Location"][0]
     assert location == "../result?outcome=refused&reason=storage_unavailable"
@@ -194,7 +195,7 @@ def test_a_fault_of_aws_is_answered_as_storage_unavailable(house, monkeypatch) -
     def fail(*_args: object) -> None:
         raise StorageError
 
-    monkeypatch.setattr(DynamoDbRegistry, "session", fail)
+    monkeypatch.setattr(SessionTable, "session", fail)
     answer = house.invoke("link/session-current")
     assert (answer["statusCode"], answer["json"]["code"]) == (503, "storage_unavailable")
 
@@ -205,7 +206,7 @@ def test_a_bug_is_answered_without_its_message_and_logged_with_its_place(
     def fail(*_args: object) -> None:
         raise RuntimeError(house.values["TOKEN"])
 
-    monkeypatch.setattr(DynamoDbRegistry, "key", fail)
+    monkeypatch.setattr(SessionTable, "key", fail)
     answer = house.link()
     assert (answer["statusCode"], answer["json"]["code"]) == (500, "internal_error")
     assert '"where":["' in house.logged()

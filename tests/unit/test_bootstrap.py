@@ -2,12 +2,12 @@
 
 import threading
 
-from namely_link.bootstrap import now, pool
+from namely_link.bootstrap import executor, now
 
 
 def test_all_that_a_link_does_at_once_finds_a_thread() -> None:
     meeting = threading.Barrier(5, timeout=5)
-    with pool() as threads:
+    with executor() as threads:
         assert len({threads.submit(meeting.wait) for _ in range(5)}) == 5
 
 

@@ -9,8 +9,8 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "layers" / "shared" / "namely_link"
 KNOWN_TO = {
     "urllib3": {"namely.api"},
-    "boto3": {"bootstrap", "aws.registry"},  # the table takes the serialiser of types only
-    "mypy_boto3_dynamodb": {"aws.registry"},
+    "boto3": {"bootstrap", "aws.table"},  # the table takes the serialiser of types only
+    "mypy_boto3_dynamodb": {"aws.table"},
     "mypy_boto3_secretsmanager": {"aws.vault"},
     "mypy_boto3_events": {"aws.bus"},
     "mypy_boto3_sqs": {"aws.queue"},
@@ -53,7 +53,7 @@ def test_each_vendor_is_known_only_where_it_is_adapted(module: str) -> None:
 @pytest.mark.parametrize("module", IN_ROOMS)
 def test_a_room_knows_only_what_is_further_in(module: str) -> None:
     room = module.partition(".")[0]
-    known = {  # the registry publishes documents until the outbox has a module of its own
+    known = {
         one.split(".")[1]
         for one in imports(module)
         if one.startswith("namely_link.") and len(one.split(".")) > 1

@@ -13,6 +13,7 @@ import pytest
 
 from namely_link import sentences
 from namely_link.domain.account import AccountWarning, Status
+from namely_link.domain.lifecycle import Action
 from namely_link.domain.probe import CAPABILITIES
 from namely_link.domain.problems import Code, Reason
 
@@ -133,13 +134,11 @@ def test_every_sentence_that_the_accounts_page_asks_for_is_sent_to_it() -> None:
 
 
 @pytest.mark.parametrize("language", sentences.languages())
-def test_every_action_of_the_ledger_and_status_has_its_word(language: str) -> None:
-    layer = ROOT / "layers" / "shared" / "namely_link"
-    text = "\n".join(one.read_text(encoding="utf-8") for one in layer.rglob("*.py"))
-    recorded = set(re.findall(r'"(?:Account|Link|Token|Capabilities) \w+",\s*"([a-z_]+)"', text))
-    assert {"linked", "renamed", "unlinked"} <= recorded
-    assert recorded <= set(LOCALES[language]["accounts"]["ledger_action"])
-    assert {one.value for one in Status} <= set(LOCALES[language]["accounts"]["status"])
+def test_every_word_of_the_ledger_and_of_a_status_is_said(language: str) -> None:
+    words = LOCALES[language]["accounts"]
+    assert {str(one) for one in Action} <= set(words["ledger_action"])
+    assert {str(one) for one in Status} <= set(words["status"])
+    assert set(LOCALES[language]["warnings"]) == {str(one) for one in AccountWarning}
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,9 @@ from namely_link.domain.probe import (
     Rejected,
     Reply,
     Undetermined,
+    barred,
     judge_site,
     made_up_token,
-    may_send_token,
 )
 from namely_link.domain.problems import Reason
 from namely_link.domain.values import Credential, Site, Subdomain, Token
@@ -134,7 +134,7 @@ def test_a_site_is_proved_refuted_or_left_open(reply: Reply, finding: object) ->
 def test_the_token_goes_only_to_a_site_that_is_reachable_and_unrefuted(
     finding: object, sent: bool
 ) -> None:
-    assert may_send_token(finding) is sent
+    assert (barred(finding) is None) is sent
 
 
 def test_the_site_is_asked_without_a_token_for_a_third_of_the_time() -> None:

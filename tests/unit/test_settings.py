@@ -24,6 +24,7 @@ COMMON = {
     "SECRET_KEY_ARN": "arn",
     "CHECK_QUEUE_URL": "https://queue.example",
     "EVENT_BUS": "stack",
+    "DEAD_LETTERS_URL": "https://dead.example",
 }
 
 
@@ -71,7 +72,8 @@ def test_each_function_has_what_it_needs() -> None:
     assert SweepSettings.read(COMMON).check_queue == "https://queue.example"
     assert SweepSettings.read(COMMON).recovery_days == 30
     assert IntakeSettings.read(COMMON).key_arn == "arn"
-    assert PublishSettings.read(COMMON).bus == "stack"
+    publish = PublishSettings.read(COMMON)
+    assert (publish.bus, publish.dead_letters) == ("stack", "https://dead.example")
 
 
 def test_the_address_of_the_pages_has_no_slash_at_its_end() -> None:

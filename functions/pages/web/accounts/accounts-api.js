@@ -1,45 +1,103 @@
 /** The API as the Accounts page uses it. Addresses are relative: the API stands below a prefix. */
 
-/** @typedef {{id: string, name: string}} Owner */
-/** @typedef {{id: string, rank: "viewer" | "operator", owner: Owner | null, locale: string | null, expires_at: string}} Portal */
-/** @typedef {{code: string, detail: string, at: string}} StatusReason */
-/** @typedef {{profile_id: string, name: string, user_status: string, role: string}} Identity */
-/** @typedef {{name: string, permalink: string}} Site */
-/** @typedef {"pending" | "active" | "error" | "suspended" | "unlinked"} Status */
+// types: made by `make shapes` from http/documents.py
 /**
  * @typedef {object} Account
  * @property {string} id
  * @property {Owner} owner
+ * @property {"namely"} provider
  * @property {string} subdomain
  * @property {Site} site
  * @property {Identity | null} identity
  * @property {number | null} visible_people
- * @property {Record<string, "yes" | "no" | "unknown">} capabilities
- * @property {string[]} warnings
+ * @property {Capabilities} capabilities
+ * @property {Warning[]} warnings
  * @property {Status} status
  * @property {StatusReason[]} status_reasons
- * @property {{arn: string, version_id: string} | null} secret
+ * @property {Secret | null} secret
  * @property {string | null} token_hint
  * @property {string | null} token_expires_by
  * @property {string | null} label
- * @property {"production" | "test"} type
+ * @property {Metadata} metadata
+ * @property {Type} type
+ * @property {string} created_at
  * @property {string | null} linked_at
  * @property {string | null} checked_at
+ * @property {string | null} next_check_at
  * @property {string | null} recoverable_until
- * @property {Deletion | null} deletion there once the token is to be deleted
+ * @property {Deletion | null} deletion
  * @property {number} revision
  */
-/** @typedef {{kind: string, name: string}} Actor */
-/** @typedef {{at: string, action: string, actor: Actor, detail: string}} Entry */
+/**
+ * @typedef {object} Actor
+ * @property {ActorKind} kind
+ * @property {string} name
+ */
+/** @typedef {"session" | "api_key" | "portal" | "event" | "check" | "sweep"} ActorKind */
+/** @typedef {Record<string, Capability>} Capabilities */
+/** @typedef {"yes" | "no" | "unknown"} Capability */
+/** @typedef {"invalid_request" | "invalid_subdomain" | "invalid_token" | "unauthorized" | "forbidden" | "not_found" | "session_expired" | "session_used" | "attempts_exhausted" | "site_not_found" | "token_refused" | "token_owner_inactive" | "site_mismatch" | "secret_missing" | "conflict" | "payload_too_large" | "unsupported_media_type" | "namely_throttled" | "namely_unavailable" | "storage_unavailable" | "internal_error"} Code */
 /**
  * @typedef {object} Deletion
  * @property {string} requested_at
  * @property {string} requested_by
  * @property {string} request_id
  * @property {string} secret_arn
- * @property {string | null} scheduled_at null until Secrets Manager has confirmed
+ * @property {string | null} scheduled_at
  * @property {string | null} final_at
  */
+/**
+ * @typedef {object} Identity
+ * @property {string} profile_id
+ * @property {string} name
+ * @property {string} user_status
+ * @property {string} role
+ */
+/**
+ * @typedef {object} LedgerEntry
+ * @property {string} at
+ * @property {string} action
+ * @property {Actor} actor
+ * @property {string} request_id
+ * @property {string} detail
+ */
+/** @typedef {Record<string, string>} Metadata */
+/**
+ * @typedef {object} Owner
+ * @property {string} id
+ * @property {string} name
+ */
+/**
+ * @typedef {object} PortalSession
+ * @property {string} id
+ * @property {"viewer" | "operator"} rank
+ * @property {Owner | null} owner
+ * @property {string | null} locale
+ * @property {string} created_at
+ * @property {string} expires_at
+ */
+/**
+ * @typedef {object} Secret
+ * @property {string} arn
+ * @property {string} version_id
+ */
+/**
+ * @typedef {object} Site
+ * @property {string} name
+ * @property {string} permalink
+ */
+/** @typedef {"pending" | "active" | "error" | "suspended" | "unlinked"} Status */
+/**
+ * @typedef {object} StatusReason
+ * @property {Code} code
+ * @property {string} detail
+ * @property {string} at
+ */
+/** @typedef {"production" | "test"} Type */
+/** @typedef {"personal_token" | "over_privileged" | "narrow_role" | "only_self_visible" | "owner_not_active" | "control_inconclusive" | "site_unproven" | "expires_soon" | "visibility_unknown"} Warning */
+// end
+/** @typedef {PortalSession} Portal */
+/** @typedef {LedgerEntry} Entry */
 /** @typedef {Partial<Record<"cursor" | "status" | "owner_id" | "subdomain", string>>} Filters */
 
 /** Milliseconds; API Gateway itself gives up after 29 seconds. */

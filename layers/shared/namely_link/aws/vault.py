@@ -19,7 +19,7 @@ from namely_link.domain.problems import SecretMissingError, StorageError
 from namely_link.domain.values import Credential, SecretVersion, Subdomain, Token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -110,10 +110,11 @@ class SecretsManagerVault:
         # Now that AWSCURRENT keeps it; a secret may have twenty labels only.
         self._move(CANDIDATE + version.version_id, version.arn, version.version_id)
 
-    def settle(self, version: SecretVersion) -> None:
+    def settle(self, version: SecretVersion, *, held: Callable[[], bool] = lambda: True) -> None:
         """Make the secret what the row says: restored, this version current, no candidates.
 
-        A version without a label Secrets Manager removes in time.
+        A version without a label Secrets Manager removes in time, so no label is taken away that
+        may have come after the lease: `held` tells whether the row is still held.
 
         Raises:
             SecretMissingError: it is gone for good, or this version is.
@@ -123,6 +124,9 @@ class SecretsManagerVault:
             found = self.client.describe_secret(SecretId=version.arn)
         except (ClientError, BotoCoreError) as error:
             raise _translated("DescribeSecret", error) from None
+        if not held():
+            msg = "DescribeSecret: too late"
+            raise StorageError(msg)
         if "DeletedDate" in found:
             self.restore(version.arn)  # the deletion took effect after its restoring
         stages = found.get("VersionIdsToStages", {})

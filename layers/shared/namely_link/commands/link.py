@@ -184,7 +184,7 @@ def _permit(command: LinkCommand, ports: LinkPorts) -> _Permit | LinkedAccount |
                 metadata=given.metadata,
                 park=given.park,
             )
-        case BySession() as given:
+        case given:
             session = ports.sessions.session(given.session_id)
             if session is None:
                 raise Problem(Reason.UNAUTHORIZED)

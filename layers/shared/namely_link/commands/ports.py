@@ -131,8 +131,11 @@ class Vault(Protocol):
     def promote(self, version: SecretVersion, *, previous: SecretVersion) -> None:
         """Make a committed candidate the current version, in place of the one before."""
 
-    def settle(self, version: SecretVersion) -> None:
+    def settle(self, version: SecretVersion, *, held: Callable[[], bool]) -> None:
         """Make the secret what the row says: restored, this version current, no candidates.
+
+        `held` tells whether the row is still held; it is asked once it is known what there is,
+        so that no label is touched that came after the lease.
 
         Raises:
             SecretMissingError: it is gone for good.

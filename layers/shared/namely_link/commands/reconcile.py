@@ -1,8 +1,8 @@
 """The daily reconciling: compares the secrets that there are with the rows that name them.
 
 It finds what a call has left that took effect long after everybody had given up on it, and what
-somebody did by hand. The list of secrets may be minutes old, so a young secret is left alone, and
-what a row says is never changed by it: the sweep is asked to look.
+somebody did by hand. The list of secrets may be minutes old, so a young secret is left alone, as is
+one whose account has just changed. What a row says is never changed: the sweep is asked to look.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from namely_link.domain import lifecycle
 from namely_link.domain.account import Account, Status, Tombstone
+from namely_link.domain.values import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -80,8 +81,10 @@ def _named(account: Account) -> Iterator[str]:
 def _compare_labels(
     account: Account, labels: Mapping[str, Sequence[str]], ports: SweepPorts
 ) -> str:
-    if account.attempt or account.unsettled or not account.secret:
+    if account.attempt or account.unsettled or not account.secret or not account.understood:
         return ""  # somebody is at work, or will be
+    if account.changed_at > timestamp(ports.now() - YOUNG):
+        return ""  # the list may say how it was before
     if account.status is Status.UNLINKED:
         ports.accounts.commit(lifecycle.disturbed(account, ports.now()))
         return "not deleted"

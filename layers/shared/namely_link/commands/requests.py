@@ -110,7 +110,7 @@ def handle(asked: Asked, request: Request, ports: RequestPorts) -> str:
                 return _link(asked, request, ports)
             case CheckRequest():
                 return _check(asked, request, ports)
-            case UnlinkRequest():
+            case _:
                 return _unlink(asked, request, ports)
     except ConflictError as error:
         raise TryAgainError(str(error)) from error

@@ -71,6 +71,8 @@ def finish(account_id: str, ports: SweepPorts) -> str:
             return "gone"
         case Tombstone():
             return _bury(row, ports)
+        case Account(understood=False):
+            return "unknown"  # a status of a later release, which knows what to do
         case Account(attempt=attempt) if attempt and not attempt.over(now):
             return "running"
         case Account(status=Status.PENDING, committed=False):
@@ -88,11 +90,9 @@ def finish(account_id: str, ports: SweepPorts) -> str:
             ports.checks.put(row.id, actor=SWEEP)
             ports.accounts.commit(lifecycle.queued(row, ports.now()))
             return "queued"
-        case Account() if row.status in frozenset(Status):
+        case _:
             ports.accounts.commit(lifecycle.refiled(row))
             return "early"
-        case _:
-            return "unknown"  # a status of a later release, which knows what to do
 
 
 def _cause(ports: SweepPorts) -> Cause:
@@ -131,7 +131,7 @@ def _settle(account: Account, ports: SweepPorts) -> str:
         return "late"
     try:
         if account.secret:
-            ports.vault.settle(account.secret)
+            ports.vault.settle(account.secret, held=lambda: not mine.over(ports.now()))
     except SecretMissingError:
         pass  # the next check says so
     _delete_strays(held, ports)

@@ -21,27 +21,41 @@ if TYPE_CHECKING:
 
 
 class AccountWarning(OpenEnum):
-    """What is worth saying though the credential works."""
+    """What works, but deserves a word: of a token, or of the site."""
 
     PERSONAL_TOKEN = "personal_token"
+    """It hangs on an employee, and stops working when they leave."""
     OVER_PRIVILEGED = "over_privileged"
+    """It sees salaries or social security numbers, or is a super administrator's."""
     NARROW_ROLE = "narrow_role"
+    """It is valid, but may not list people."""
     ONLY_SELF_VISIBLE = "only_self_visible"
+    """It sees its owner only."""
     OWNER_NOT_ACTIVE = "owner_not_active"
+    """Its profile is not active yet."""
     CONTROL_INCONCLUSIVE = "control_inconclusive"
+    """Whether a made-up token is refused could not be found out."""
     SITE_UNPROVEN = "site_unproven"
+    """The site did not say who it is."""
     EXPIRES_SOON = "expires_soon"
+    """Two years after it was linked it ends."""
     VISIBILITY_UNKNOWN = "visibility_unknown"
+    """It is proved, but what it sees is not known yet; it is checked again within minutes."""
 
 
 class Status(OpenEnum):
-    """The states of a linked account."""
+    """The state of a linked account."""
 
     PENDING = "pending"
+    """An attempt is under way, or the link is parked until Namely is back."""
     ACTIVE = "active"
+    """It works."""
     ERROR = "error"
+    """Namely refused the token, or somebody deleted its secret."""
     SUSPENDED = "suspended"
+    """Paused by you."""
     UNLINKED = "unlinked"
+    """Over; the secret can be recovered until `recoverable_until`."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +67,11 @@ class Receipt:
     visible_people: int | None
     capabilities: dict[str, Capability]
     warnings: tuple[AccountWarning, ...]
+
+    @property
+    def unseen(self) -> bool:
+        """Whether the token is proved, but not what it sees: it is to be looked at again soon."""
+        return AccountWarning.VISIBILITY_UNKNOWN in self.warnings
 
     def warned(self, *more: AccountWarning) -> Receipt:
         """Return it with more warnings, in the order of their enumeration."""
@@ -191,6 +210,11 @@ class Account:
     def committed(self) -> bool:
         """Whether a link, or a parked one, was ever committed: its secret is to be kept."""
         return self.revision > 0
+
+    @property
+    def understood(self) -> bool:
+        """Whether its status is one that this release knows; otherwise it is left untouched."""
+        return self.status in frozenset(Status)
 
     @property
     def holds_pair(self) -> bool:

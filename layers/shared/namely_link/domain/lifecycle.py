@@ -25,7 +25,7 @@ from namely_link.domain.account import (
     Tombstone,
     Unsettled,
 )
-from namely_link.domain.probe import Accepted, Rejected, Undetermined
+from namely_link.domain.probe import Accepted, Rejected
 from namely_link.domain.problems import Code, Problem, Reason
 from namely_link.domain.values import OpenEnum, moment, new_id, timestamp
 
@@ -78,16 +78,31 @@ class EventType(OpenEnum):
     """What consumers are told, as EventBridge's detail-type."""
 
     ACCOUNT_LINKED = "Account Linked"
+    """It was linked for the first time, its parked link has finished, or it was restored."""
     ACCOUNT_RELINKED = "Account Relinked"
+    """It has a new token; the pinned version of its secret has changed."""
     ACCOUNT_UPDATED = "Account Updated"
+    """Its label, metadata, warnings or reasons have changed, or it was suspended or resumed.
+
+    Reasons and warnings that changed together with the status or the capabilities are told by that
+    event alone.
+    """
     ACCOUNT_UNLINKED = "Account Unlinked"
+    """It is unlinked; `deletion` is the receipt, not yet confirmed by Secrets Manager."""
     ACCOUNT_FAILED = "Account Failed"
+    """Namely refused the token, or its secret was deleted by hand; a second look confirmed it."""
     ACCOUNT_RECOVERED = "Account Recovered"
+    """The token of a failed account works again."""
     CAPABILITIES_CHANGED = "Capabilities Changed"
+    """The token sees more or less than before."""
     TOKEN_EXPIRING = "Token Expiring"
+    """60, 30 and 7 days before two years after linking, when the token ends at the latest."""
     LINK_REJECTED = "Link Rejected"
+    """A link that was asked for by an event, or parked, came to nothing."""
     LINK_PARKED = "Link Parked"
+    """Namely gave no verdict while a person linked; it finishes by itself, or is rejected."""
     REQUEST_REFUSED = "Request Refused"
+    """What an event asked for, other than a link, was refused."""
 
 
 class Action(OpenEnum):
@@ -219,11 +234,9 @@ def _visible(
     return _told(before, replace(after, revision=before.revision + 1), cause, *happened)
 
 
-def due_at(state: State) -> str:
+def due_at(state: Account | Tombstone) -> str:
     """Return when the sweep has to look at a row (RFC 3339), '' for never."""
     match state:
-        case None:
-            return ""
         case Tombstone():
             return state.look_at
         case Account(attempt=Attempt(until=until)):
@@ -405,7 +418,7 @@ def check_linkable(account: Account) -> None:
     Raises:
         Problem: conflict.
     """
-    if account.status is Status.UNLINKED or account.status not in frozenset(Status):
+    if account.status is Status.UNLINKED or not account.understood:
         raise Problem(Reason.WRONG_STATUS)
 
 
@@ -416,34 +429,21 @@ def linked(
 
     What somebody has decided about the account stays: that it is suspended, its label and metadata.
     """
-    again = bool(account.linked_at)
     known = account.receipt
     if known and not receipt.site.permalink:
         receipt = replace(receipt, site=known.site)
+    wait = SEEN_SOON if receipt.unseen else CHECK_EVERY
     after = replace(
         _stored(account, secret=secret, hint=hint, cause=cause),
         status=Status.SUSPENDED if account.status is Status.SUSPENDED else Status.ACTIVE,
         receipt=receipt,
-        health=Health(
-            checked_at=cause.at, next_check_at=timestamp(cause.now + _first_wait(receipt))
-        ),
+        health=Health(checked_at=cause.at, next_check_at=timestamp(cause.now + wait)),
         token_expires_by=timestamp(cause.now + TOKEN_LIFETIME),
         linked_at=cause.at,
         parking=None,
     )
-    return _visible(account, after, cause, (_link_of(again=again), {}))
-
-
-def _first_wait(receipt: Receipt) -> timedelta:
-    return SEEN_SOON if _unseen(receipt) else CHECK_EVERY
-
-
-def _unseen(receipt: Receipt) -> bool:
-    return AccountWarning.VISIBILITY_UNKNOWN in receipt.warnings
-
-
-def _link_of(*, again: bool) -> Transition:
-    return Transition.RELINKED if again else Transition.LINKED
+    happened = Transition.RELINKED if account.linked_at else Transition.LINKED
+    return _visible(account, after, cause, (happened, {}))
 
 
 def parked(
@@ -517,8 +517,8 @@ def checked(account: Account, verdict: Verdict, *, pace: Pace, cause: Cause) -> 
             after, first = _accepted(account, receipt, cause), account.status is Status.PENDING
         case Rejected(reason):
             after, first = _refused(account, reason, pace, cause), False
-        case Undetermined(reason):
-            after, first = _unanswered(account, reason, cause), False
+        case _:
+            after, first = _unanswered(account, verdict.reason, cause), False
     after, expiring = _expiry(after, cause.now)
     next_check = _next_check(account, after, pace, cause)
     health = replace(after.health, checked_at=cause.at, next_check_at=next_check, queued_until="")
@@ -570,7 +570,7 @@ def _accepted(account: Account, receipt: Receipt, cause: Cause) -> Account:
             account.health,
             reasons=(),
             refused_since="",
-            undetermined=account.health.undetermined + 1 if _unseen(receipt) else 0,
+            undetermined=account.health.undetermined + 1 if receipt.unseen else 0,
         ),
         linked_at=cause.at if first else account.linked_at,
         changed_at=cause.at if first else account.changed_at,
@@ -598,7 +598,7 @@ def _remembering(before: Receipt | None, receipt: Receipt) -> Receipt:
         return receipt
     if not receipt.site.permalink:
         receipt = replace(receipt, site=before.site)
-    if not _unseen(receipt):
+    if not receipt.unseen:
         return receipt
     others = [one for one in receipt.warnings if one is not AccountWarning.VISIBILITY_UNKNOWN]
     same = replace(
@@ -831,6 +831,18 @@ def check_restorable(account: Account, now: datetime) -> None:
         raise Problem(Reason.NOT_RECOVERABLE)
     if not account.linked_at:
         raise Problem(Reason.NEVER_VERIFIED)
+
+
+def restoring(account: Account, mine: Attempt, now: datetime) -> Change[Account]:
+    """Somebody takes the row to restore the secret: its deletion is not confirmed any more.
+
+    Raises:
+        Problem: conflict, while another attempt may still write.
+    """
+    deletion = account.deletion or Deletion()
+    unconfirmed = replace(deletion, scheduled_at="", final_at="")
+    after = replace(_taken(account, mine, now), deletion=unconfirmed)
+    return Change(before=account, after=after)
 
 
 def restored(account: Account, cause: Cause) -> Change[Account]:

@@ -27,6 +27,9 @@ ME: Final = "/api/v1/profiles/me"
 PEOPLE: Final = "/api/v1/profiles?page=1&per_page=2"
 RESOURCES: Final = "/api/v1/resources"
 
+ASKED: Final = {"me": ME, "people": PEOPLE, "resources": RESOURCES}
+"""What is asked with the token, by the field of `Replies` that takes the answer."""
+
 MAX_RETRY_AFTER: Final = 120
 """Seconds: our own cap on Namely's Retry-After."""
 
@@ -102,7 +105,7 @@ class Accepted:
     @property
     def recheck_soon(self) -> bool:
         """Whether a check is due in minutes: what the token sees is not known yet."""
-        return AccountWarning.VISIBILITY_UNKNOWN in self.receipt.warnings
+        return self.receipt.unseen
 
 
 type SiteFinding = Proven | Rejected | Undetermined
@@ -310,7 +313,7 @@ class Replies:
     me: Reply
     people: Reply
     resources: Reply
-    control: Reply | None
+    control: Reply | None = None
 
 
 def judge(site: SiteFinding, replies: Replies) -> Verdict:
@@ -393,20 +396,11 @@ def _refusal(site: SiteFinding, me: Reply) -> Rejected:
 class Pending:
     """Questions about a token that are on their way."""
 
-    me: Future[Reply]
-    people: Future[Reply]
-    resources: Future[Reply]
-    control: Future[Reply] | None
+    replies: Mapping[str, Future[Reply]]
 
     def verdict(self, site: SiteFinding) -> Verdict:
         """Wait for the answers, in whatever order they come, and judge them."""
-        replies = Replies(
-            me=self.me.result(),
-            people=self.people.result(),
-            resources=self.resources.result(),
-            control=self.control.result() if self.control else None,
-        )
-        return judge(site, replies)
+        return judge(site, Replies(**{name: one.result() for name, one in self.replies.items()}))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -431,12 +425,10 @@ class Questions:
         def start(path: str, token: Token) -> Future[Reply]:
             return pool.submit(self.namely.get, credential.subdomain, path, token, deadline)
 
-        return Pending(
-            me=start(ME, credential.token),
-            people=start(PEOPLE, credential.token),
-            resources=start(RESOURCES, credential.token),
-            control=start(ME, made_up_token()) if self.negative_control else None,
-        )
+        replies = {name: start(path, credential.token) for name, path in ASKED.items()}
+        if self.negative_control:
+            replies["control"] = start(ME, made_up_token())
+        return Pending(replies=replies)
 
 
 def _text(value: Json | None) -> str:

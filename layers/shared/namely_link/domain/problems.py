@@ -43,7 +43,7 @@ class SealBrokenError(NamelyLinkError):
 
 
 class Code(StrEnum):
-    """Stable error codes; callers branch on these."""
+    """Stable: branch on it. `secret_missing` stands in an account's `status_reasons` only."""
 
     INVALID_REQUEST = "invalid_request"
     INVALID_SUBDOMAIN = "invalid_subdomain"
@@ -69,7 +69,7 @@ class Code(StrEnum):
 
 
 class Reason(StrEnum):
-    """Finer than a code: the key of its sentence in every language."""
+    """Finer than a code: tells diagnoses apart. Each has its sentence in every language."""
 
     INVALID_REQUEST = "invalid_request"
     SUBDOMAIN_MISSING = "subdomain_missing"

@@ -1,15 +1,40 @@
 """How a problem is told over HTTP: RFC 9457. Nothing further in knows an HTTP status."""
 
-from __future__ import annotations
-
 import json
 import traceback
-from typing import TYPE_CHECKING, Any, Final
+from typing import Annotated, Final, NotRequired, TypedDict
 
-from namely_link.domain.problems import Code
+from namely_link.domain import problems
+from namely_link.domain.problems import Code, Reason
 
-if TYPE_CHECKING:
-    from namely_link.domain.problems import Problem
+type ProblemType = Annotated[str, {"pattern": "^urn:namely-link:problem:[a-z_]+$"}]
+type HttpError = Annotated[int, {"minimum": 400, "maximum": 599}]
+type Seconds = Annotated[int, {"minimum": 1}]
+type Count = Annotated[int, {"minimum": 0}]
+
+
+class Problem(TypedDict):
+    """Problem details (RFC 9457)."""
+
+    type: ProblemType
+    """`urn:namely-link:problem:` and the code."""
+    title: str
+    status: HttpError
+    detail: str
+    """A sentence for the person."""
+    code: Code
+    reason: Reason
+    instance: str
+    """The id of the request, which finds it in the logs."""
+    field: NotRequired[str]
+    """The field of the request that is wrong."""
+    hint: NotRequired[str]
+    """What to do about it."""
+    retry_after: NotRequired[Seconds]
+    """Seconds, as in `Retry-After`."""
+    attempts_left: NotRequired[Count]
+    """Of the connect session."""
+
 
 RETRY_AFTER: Final = 30
 """Seconds after which a 503 may be tried again, where nobody knows better."""
@@ -39,16 +64,10 @@ STATUS: Final[dict[Code, tuple[int, str]]] = {
 """HTTP status and title of each code; `secret_missing` is answered to nobody."""
 
 
-def document(problem: Problem, *, instance: str) -> dict[str, Any]:
+def document(problem: problems.Problem, *, instance: str) -> Problem:
     """Return problem details; `reason` is finer than `code`, for translations."""
     status, title = STATUS[problem.code]
-    optional = {
-        "field": problem.field,
-        "hint": problem.hint or None,
-        "retry_after": problem.retry_after or (RETRY_AFTER if status == 503 else None),
-        "attempts_left": problem.attempts_left,
-    }
-    return {
+    told: Problem = {
         "type": f"urn:namely-link:problem:{problem.code}",
         "title": title,
         "status": status,
@@ -56,10 +75,19 @@ def document(problem: Problem, *, instance: str) -> dict[str, Any]:
         "code": problem.code,
         "reason": problem.reason,
         "instance": instance,
-    } | {key: value for key, value in optional.items() if value is not None}
+    }
+    if problem.field is not None:
+        told["field"] = problem.field
+    if problem.hint:
+        told["hint"] = problem.hint
+    if problem.retry_after or status == 503:
+        told["retry_after"] = problem.retry_after or RETRY_AFTER
+    if problem.attempts_left is not None:
+        told["attempts_left"] = problem.attempts_left
+    return told
 
 
-def rendered(problem: Problem, *, instance: str) -> tuple[int, dict[str, str], str]:
+def rendered(problem: problems.Problem, *, instance: str) -> tuple[int, dict[str, str], str]:
     """Return a problem as status, headers and body of its answer."""
     told = document(problem, instance=instance)
     headers = {"Cache-Control": "no-store", "Content-Type": "application/problem+json"}

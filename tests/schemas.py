@@ -6,7 +6,7 @@ from pathlib import Path
 from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry, Resource
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 SCHEMAS = {
     one["title"]: one
     for one in (json.loads(path.read_text()) for path in (ROOT / "events/schemas").glob("*.json"))

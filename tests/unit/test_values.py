@@ -9,7 +9,17 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from namely_link.domain.values import Credential, Subdomain, Token, moment, new_id, timestamp
+from namely_link.domain.account import AccountWarning, Status
+from namely_link.domain.values import (
+    ActorKind,
+    Credential,
+    Subdomain,
+    Token,
+    moment,
+    new_id,
+    seconds_until,
+    timestamp,
+)
 
 SECRET = "plantedToken0123456789plantedToken0123456789"
 
@@ -92,5 +102,53 @@ def test_ids_are_unique_and_carry_their_prefix() -> None:
     assert all(len(one) == 30 and one.startswith("acc_") for one in ids)
 
 
-def test_a_subdomain_reads_as_its_label() -> None:
-    assert str(Subdomain("acme")) == "acme"
+def test_ids_sort_by_the_time_they_were_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([1, 2, 1_000_000])
+    monkeypatch.setattr("time.time_ns", lambda: next(times) * 1_000_000)
+    made = [new_id("acc_") for _ in range(3)]
+    assert made == sorted(made)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2026-01-02T12:00:10Z", 10),
+        ("2026-01-02T12:00:00Z", 1),
+        ("2026-01-02T11:00:00Z", 1),
+    ],
+)
+def test_what_is_left_is_at_least_a_second(text: str, seconds: int) -> None:
+    assert seconds_until(text, datetime(2026, 1, 2, 12, tzinfo=UTC)) == seconds
+
+
+def test_what_is_left_is_rounded_up() -> None:
+    now = datetime(2026, 1, 2, 12, 0, 0, 500_000, tzinfo=UTC)
+    assert seconds_until("2026-01-02T12:00:03Z", now) == 3
+
+
+def test_a_time_of_another_form_is_none() -> None:
+    with pytest.raises(ValueError, match="2026"):
+        moment("2026-01-02 12:00")
+
+
+def test_a_subdomain_reads_as_its_label_and_knows_its_host() -> None:
+    site = Subdomain("acme")
+    assert (str(site), site.host) == ("acme", "acme.namely.com")
+    assert site.base_url == "https://acme.namely.com"
+
+
+@pytest.mark.parametrize("kind", [Status, AccountWarning, ActorKind])
+def test_a_value_of_a_later_release_is_kept_and_is_no_member(kind: type) -> None:
+    unknown = kind("of_a_later_release")
+    assert (unknown, str(unknown), unknown.value) == ("of_a_later_release",) * 3
+    assert unknown not in frozenset(kind)
+    assert "of_a_later_release" not in [one.value for one in kind]
+    assert kind(unknown) == unknown
+    assert copy.deepcopy(unknown) == unknown
+    assert json.dumps(unknown) == '"of_a_later_release"'
+
+
+@pytest.mark.parametrize("kind", [Status, AccountWarning, ActorKind])
+def test_what_is_no_text_is_no_value(kind: type) -> None:
+    with pytest.raises(ValueError, match="3"):
+        kind(3)
