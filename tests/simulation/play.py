@@ -99,6 +99,9 @@ def _live(world: World, watch: Watch, asked: Plan) -> None:
         or draw.random() < 0.2
     )
     world.alone = True
+    if not world.wire.very_late:
+        scheduler.run(rest + 900)
+        watch.young_strays()
     scheduler.run(end + (25 * 3600 if longer else 900))
     watch.at_rest()
 
