@@ -11,7 +11,6 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
 from namely_link.domain.account import AccountWarning, Receipt
-from namely_link.domain.values import Identity, Site
 from namely_link.domain.probe import (
     Accepted,
     Answer,
@@ -25,6 +24,7 @@ from namely_link.domain.probe import (
     Verdict,
 )
 from namely_link.domain.problems import Reason
+from namely_link.domain.values import Identity, Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable

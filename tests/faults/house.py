@@ -12,7 +12,6 @@ import io
 import json
 import os
 import string
-import sys
 import warnings
 from collections import Counter
 from contextlib import ExitStack, contextmanager, redirect_stdout

@@ -120,7 +120,7 @@ def restore(account: Account, *, cause: Cause, ports: ChangePorts) -> Account:
         return account
     lifecycle.check_restorable(account, cause.now)
     mine = lifecycle.attempt(lease=LEASE, now=cause.now)
-    taken = ports.accounts.commit(lifecycle.taken(account, mine, cause.now))
+    taken = ports.accounts.commit(lifecycle.restoring(account, mine, cause.now))
     try:
         ports.vault.restore(account.secret_name)
         return ports.accounts.commit(lifecycle.restored(taken, cause))

@@ -69,7 +69,8 @@ class ConnectSession:
                 the last attempts are claimed by requests that still work.
         """
         self.check_open(now)
-        running = {key: end for key, end in self.claims.items() if end > timestamp(now)}
+        others = _without(self.claims, attempt_id)
+        running = {key: end for key, end in others.items() if end > timestamp(now)}
         left = self.attempts_left + (bool(self.reserved) and self.reserved == fingerprint)
         if left <= 0:
             raise Problem(Reason.ATTEMPTS_EXHAUSTED, attempts_left=0)
@@ -94,7 +95,9 @@ class ConnectSession:
         return replace(self, claims=_without(self.claims, attempt_id))
 
     def spent(self, attempt_id: str, *, fingerprint: str) -> ConnectSession:
-        """Return it after a verdict that refused what was typed."""
+        """Return it after a verdict that refused what was typed; a claim is spent once."""
+        if attempt_id not in self.claims:
+            return self
         reserved = self.reserved == fingerprint
         return replace(
             self.given_back(attempt_id),

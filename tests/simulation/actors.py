@@ -1,0 +1,346 @@
+"""Who does what in a run: people, systems and AWS, drawn from a seed.
+
+An actor does one thing, again where its answer says so, or gives up. All work on few owners and
+sites, so that they meet.
+"""
+
+from __future__ import annotations
+
+import base64
+import random
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+from namely_link.domain.sessions import ApiKey
+from namely_link.domain.values import timestamp
+from namely_link.http.access import SCOPES
+from namely_link.http.bearers import Kind, mint
+from simulation.namely import BAD, A, B, C, Spell
+from simulation.wire import Fault, Step, Weather
+from simulation.world import START, Answered, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SITES: Final = ("acme", "acme", "acme", "other")
+OWNERS: Final = ("o1", "o1", "o1", "o2")
+TOKENS: Final = (A, A, B, B, C, BAD)
+
+
+@dataclass
+class Actor:
+    """One of a run: what it does, when, and how patient it is."""
+
+    name: str
+    kind: str
+    world: World
+    calm: bool = False
+
+    @property
+    def draw(self) -> random.Random:
+        return self.world.scheduler.current.random
+
+    def __post_init__(self) -> None:
+        self.owner = self.site = self.token = ""
+
+    def run(self) -> None:
+        draw = self.draw
+        self.owner, self.site = draw.choice(OWNERS), draw.choice(SITES)
+        self.token = draw.choice(TOKENS)
+        self.patience = draw.choice((29.0, 29.0, 29.0, 8.0, 2.0))
+        self.tries = draw.choice((1, 3, 6))
+        self.obeys = draw.random() < 0.7
+        KINDS[self.kind](self)
+
+    def ask(self, method: str, path: str, body: Any = None, *, bearer: str = "", form: bool = False) -> Answered:
+        """Ask until the answer is final, or patience ends."""
+        bearer = bearer or self.world.bearers["key"]
+        for attempt in range(self.tries):
+            answer = self.world.http(
+                method,
+                path,
+                bearer="" if form else bearer,
+                body=body,
+                form=form,
+                patience=self.patience,
+                calm=self.calm,
+            )
+            if answer.final or attempt + 1 == self.tries:
+                break
+            wait = float(answer.body.get("retry_after") or 5)
+            self.world.scheduler.sleep(min(wait, 60) if self.obeys else self.draw.uniform(0, 3))
+        return answer
+
+    def account(self, **having: str) -> str:
+        """Return the id of an account that an operator can find, '' where there is none."""
+        found = [
+            item["id"]["S"]
+            for (_, sk), item in self.world.table.items.items()
+            if sk == "ACCOUNT"
+            and "owner_id" in item
+            and all(item[key]["S"] == value for key, value in having.items())
+        ]
+        return self.draw.choice(found) if found else ""
+
+    def session(self, **fields: Any) -> str:
+        """Make a connect session, and return its bearer; '' where that failed."""
+        fields = {"owner_id": self.owner, "owner_name": "Owner", "expires_in": 86400} | fields
+        answer = self.world.http(
+            "POST",
+            "/v1/connect-sessions",
+            bearer=self.world.bearers["key"],
+            body=fields,
+            calm=True,
+        )
+        return str(answer.body.get("token", ""))
+
+    def shared_session(self, **fields: Any) -> str:
+        """Return a session that several people may have, or a new one."""
+        bearers = self.world.bearers
+        if "session" not in bearers or self.draw.random() < 0.4:
+            made = self.session(**fields)
+            if made:
+                bearers["session"] = made
+            return made
+        return bearers["session"]
+
+    def credential(self, **more: Any) -> dict[str, Any]:
+        return {"subdomain": self.site, "token": self.token} | more
+
+
+def link_by_key(me: Actor) -> None:
+    me.ask("POST", "/v1/accounts", me.credential(owner_id=me.owner, owner_name="Owner"))
+
+
+def link_by_session(me: Actor) -> None:
+    session = me.shared_session()
+    if not session:
+        return
+    answer = me.ask("POST", "/v1/accounts", me.credential(), bearer=session)
+    if not answer.done and me.draw.random() < 0.5:
+        # Somebody who typed it wrong types it again.
+        me.token = me.draw.choice((A, B))
+        me.ask("POST", "/v1/accounts", me.credential(), bearer=session)
+
+
+def link_by_form(me: Actor) -> None:
+    if session := me.shared_session():
+        me.ask("POST", "/v1/accounts", urlencode(me.credential(session=session)), form=True)
+
+
+def link_with_confirmation(me: Actor) -> None:
+    if not (session := me.session(confirm=True)):
+        return
+    if me.ask("POST", "/v1/accounts", me.credential(dry_run=True), bearer=session).done:
+        me.world.scheduler.sleep(me.draw.uniform(0.5, 40))
+        me.ask("POST", "/v1/accounts", me.credential(), bearer=session)
+
+
+def link_by_portal(me: Actor) -> None:
+    asked = {"rank": "operator", "owner_id": me.owner, "owner_name": "Owner"}
+    made = me.ask("POST", "/v1/portal-sessions", asked)
+    if portal := made.body.get("token"):
+        me.ask("POST", "/v1/accounts", me.credential(), bearer=str(portal))
+
+
+def relink(me: Actor) -> None:
+    if account := me.account():
+        item = me.world.table.items[f"ACCOUNT#{account}", "ACCOUNT"]
+        me.owner, me.site = item["owner_id"]["S"], item["subdomain"]["S"]
+        if session := me.session(account_id=account):
+            me.ask("POST", "/v1/accounts", me.credential(), bearer=session)
+
+
+def _on_account(method: str, end: str, body: Callable[[Actor], Any] = lambda _me: None) -> Callable[[Actor], None]:
+    def act(me: Actor) -> None:
+        if account := me.account():
+            me.ask(method, f"/v1/accounts/{account}{end}", body(me))
+
+    return act
+
+
+def revoke_session(me: Actor) -> None:
+    if session := me.world.bearers.get("session"):
+        from namely_link.http.bearers import parse
+
+        found = parse(session)
+        assert found
+        me.ask("DELETE", f"/v1/connect-sessions/{found.id}")
+
+
+def _event(me: Actor, kind: str, detail: dict[str, Any]) -> None:
+    event = {
+        "version": "0",
+        "id": f"{me.name}-{kind}",
+        "detail-type": kind,
+        "source": "crm",
+        "account": "123456789012",
+        "time": timestamp(me.world.moment()),
+        "region": "eu-central-1",
+        "resources": [],
+        "detail": detail,
+    }
+    me.world.watch.requested(event)
+    me.world.deliver(event)
+    if me.draw.random() < 0.3:
+        # Somebody redrives the dead letters, or replays the archive.
+        me.world.scheduler.sleep(me.draw.choice((60, 600, 7200)) * me.draw.random())
+        me.world.deliver(event)
+
+
+def link_by_event(me: Actor) -> None:
+    detail = {
+        "request_id": f"q-{me.name}",
+        "owner_id": me.owner,
+        "owner_name": "Owner",
+        "subdomain": me.site,
+    }
+    end = timestamp(me.world.moment() + timedelta(hours=me.draw.choice((1, 24))))
+    context = {
+        "owner_id": me.owner,
+        "subdomain": me.site,
+        "request_id": detail["request_id"],
+        "expires_at": end,
+    }
+    sealed = me.world.kms.encrypt(
+        KeyId="k", Plaintext=me.token.encode(), EncryptionContext=context
+    )
+    detail["expires_at"] = end
+    detail["sealed_token"] = base64.b64encode(sealed["CiphertextBlob"]).decode()
+    _event(me, "Link Requested", detail)
+
+
+def check_by_event(me: Actor) -> None:
+    _event(me, "Check Requested", {"owner_id": me.owner, "request_id": f"q-{me.name}"})
+
+
+def unlink_by_event(me: Actor) -> None:
+    if account := me.account():
+        _event(me, "Unlink Requested", {"account_id": account, "request_id": f"q-{me.name}"})
+
+
+def delete_secret_by_hand(me: Actor) -> None:
+    names = [name for name, one in me.world.vault.secrets.items() if one.scheduled_at is None]
+    if names:
+        name = me.draw.choice(names)
+        me.world.watch.by_hand(name)
+        me.world.wire.story.append(Step(me.world.scheduler.now, me.name, f"deletes {name} by hand"))
+        me.world.vault.delete_secret(
+            SecretId=name,
+            **({"ForceDeleteWithoutRecovery": True} if me.draw.random() < 0.5 else {}),
+        )
+
+
+def other_release(me: Actor) -> None:
+    """Another release of the product writes a row: with a field more, or one less."""
+    table = me.world.table
+    keys = [key for key in table.items if key[1] in {"ACCOUNT", "SESSION"}]
+    if keys:
+        key = me.draw.choice(keys)
+        table.items[key] = table.items[key] | {"field_of_tomorrow": {"S": "x"}}
+
+
+KINDS: Final[dict[str, Callable[[Actor], None]]] = {
+    "links by key": link_by_key,
+    "links by session": link_by_session,
+    "links by form": link_by_form,
+    "links with confirmation": link_with_confirmation,
+    "links by portal": link_by_portal,
+    "links again": relink,
+    "renames": _on_account("PATCH", "", lambda me: {"label": me.name}),
+    "suspends": _on_account("POST", "/suspend"),
+    "resumes": _on_account("POST", "/resume"),
+    "unlinks": _on_account("DELETE", ""),
+    "restores": _on_account("POST", "/restore"),
+    "asks for a check": _on_account("POST", "/check"),
+    "revokes a session": revoke_session,
+    "requests a link": link_by_event,
+    "requests a check": check_by_event,
+    "requests an unlinking": unlink_by_event,
+    "deletes a secret": delete_secret_by_hand,
+}
+_RARE: Final = {"deletes a secret"}
+
+
+@dataclass
+class Plan:
+    """What happens in a run, drawn from its seed; `left_out` are actors that stay at home."""
+
+    seed: int
+    weather: Weather
+    spells: tuple[Spell, ...]
+    actors: list[tuple[float, str, str]]
+    """When, name and kind."""
+    left_out: frozenset[str] = frozenset()
+    unlinks_at_last: bool = False
+    prelude: tuple[str, ...] = ()
+    end: float = 0.0
+
+
+def plan(seed: int) -> Plan:
+    """Draw a run."""
+    draw = random.Random(seed)
+    kinds = [one for one in KINDS if one not in _RARE]
+    few = draw.sample(kinds, draw.randint(2, 5))
+    if draw.random() < 0.1:
+        few += _RARE
+    prelude: tuple[str, ...] = ()
+    if draw.random() < 0.7:
+        prelude = ("links by key", *draw.sample(("suspends", "unlinks", "links by key"), draw.choice((0, 0, 0, 1))))
+    actors: list[tuple[float, str, str]] = []
+    time = 5.0
+    for group in range(draw.choice((1, 1, 2, 3))):
+        spread = draw.choice((0.05, 0.5, 3.0, 40.0))
+        for number in range(draw.randint(2, 4)):
+            kind = draw.choice(few)
+            actors.append((time + spread * draw.random(), f"{'ABC'[group]}{number + 1} {kind}", kind))
+        time = max(one[0] for one in actors) + draw.choice((1.0, 36.0, 50.0, 125.0, 900.0, 8000.0))
+    last = max(one[0] for one in actors)
+    spells: list[Spell] = []
+    if draw.random() < 0.35:
+        for _ in range(draw.randint(1, 2)):
+            start = draw.uniform(0, last + 10)
+            length = draw.choice((20.0, 400.0, 3600.0, 4 * 3600.0, 30 * 3600.0))
+            spells.append(Spell(draw.choice(("down", "down", "incident", "crowded", "revoked")), start, start + length))
+    faults: tuple[Fault, ...] = ()
+    often = 0.0
+    if draw.random() < 0.8:
+        faults = tuple(draw.sample(list(Fault), draw.randint(1, 5)))
+        often = draw.choice((0.01, 0.03, 0.1))
+    outages: tuple[tuple[str, float, float], ...] = ()
+    if draw.random() < 0.1:
+        service = draw.choice(("dynamodb", "secretsmanager", "sqs", "events", "kms"))
+        start = draw.uniform(4, last)
+        outages = ((service, start, start + draw.choice((10.0, 120.0, 1800.0))),)
+    weather = Weather(
+        slowness=draw.choice((0.01, 0.05, 0.05, 0.3, 1.5)),
+        faults=faults,
+        often=often,
+        until=last + 60,
+        stale=draw.choice((0.0, 0.0, 0.2)),
+        twice=draw.choice((0.0, 0.1, 0.4)),
+        outages=outages,
+    )
+    return Plan(seed, weather, tuple(spells), actors, prelude=prelude, unlinks_at_last=draw.random() < 0.4, end=last)
+
+
+def furnish(world: World) -> None:
+    """Give the stack an API key, as `make api-key` does."""
+    bearer = mint(Kind.API_KEY)
+    key = ApiKey(id=bearer.id, name="backend", scopes=SCOPES, created_at=timestamp(START))
+    world.table.put_item(
+        TableName="table",
+        Item={
+            "pk": {"S": f"KEY#{key.id}"},
+            "sk": {"S": "KEY"},
+            "id": {"S": key.id},
+            "name": {"S": key.name},
+            "scopes": {"L": [{"S": one} for one in key.scopes]},
+            "created_at": {"S": key.created_at},
+            "expires_at": {"S": ""},
+            "revoked": {"BOOL": False},
+        },
+    )
+    world.bearers["key"] = bearer.value

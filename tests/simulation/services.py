@@ -1,0 +1,82 @@
+"""SQS, EventBridge and KMS in memory: what the product sends goes to whoever takes it on."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from simulation.errors import Exceptions, error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass
+class Queue:
+    """The queues; `sent` takes each message on, with the queue's address."""
+
+    sent: Callable[[str, str], None]
+    exceptions: Exceptions = field(default_factory=Exceptions)
+
+    def send_message(self, *, QueueUrl: str, MessageBody: str) -> dict[str, Any]:  # noqa: N803 - AWS's names
+        self.sent(QueueUrl, MessageBody)
+        return {"MessageId": "m"}
+
+
+@dataclass
+class Bus:
+    """The event bus; `refuses` says whether an entry is not taken, `put` takes those that are."""
+
+    put: Callable[[dict[str, Any]], None]
+    refuses: Callable[[], bool] = lambda: False
+    exceptions: Exceptions = field(default_factory=Exceptions)
+
+    def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        if not 1 <= len(Entries) <= 10:
+            raise error("ValidationException")
+        answers: list[dict[str, str]] = []
+        for entry in Entries:
+            if self.refuses():
+                answers.append({"ErrorCode": "ThrottlingException", "ErrorMessage": ""})
+            else:
+                self.put(entry)
+                answers.append({"EventId": "e"})
+        failed = sum("ErrorCode" in one for one in answers)
+        return {"FailedEntryCount": failed, "Entries": answers}
+
+
+@dataclass
+class Kms:
+    """One key. A ciphertext opens with the encryption context that it was made with."""
+
+    exceptions: Exceptions = field(default_factory=Exceptions)
+
+    def encrypt(
+        self,
+        *,
+        KeyId: str,  # noqa: N803
+        Plaintext: bytes,  # noqa: N803
+        EncryptionContext: dict[str, str],  # noqa: N803
+    ) -> dict[str, Any]:
+        text = base64.b64encode(Plaintext).decode()[::-1]
+        sealed = json.dumps([text, sorted(EncryptionContext.items())]).encode()
+        return {"CiphertextBlob": sealed, "KeyId": KeyId}
+
+    def decrypt(
+        self,
+        *,
+        CiphertextBlob: bytes,  # noqa: N803
+        EncryptionContext: dict[str, str],  # noqa: N803
+        KeyId: str = "",  # noqa: N803
+    ) -> dict[str, Any]:
+        if not 1 <= len(CiphertextBlob) <= 6144:
+            raise error("ValidationException")
+        try:
+            text, context = json.loads(CiphertextBlob)
+        except ValueError:
+            raise error("InvalidCiphertextException") from None
+        if context != [list(one) for one in sorted(EncryptionContext.items())]:
+            raise error("InvalidCiphertextException")
+        return {"Plaintext": base64.b64decode(text[::-1]), "KeyId": KeyId}
