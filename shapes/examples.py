@@ -186,7 +186,7 @@ def request(kind: str, detail: dict[str, Any]) -> dict[str, Any]:
         "detail-type": kind,
         "source": "crm",
         "account": "123456789012",
-        "time": timestamp(NOW),
+        "time": "$TIME",  # of now: an old request is refused as stale
         "region": "eu-central-1",
         "resources": [],
         "detail": detail,
