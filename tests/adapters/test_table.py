@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from namely_link.aws import table as rows
@@ -395,6 +395,10 @@ def test_what_cannot_be_read_says_nothing_of_itself(read: Any, row: dict[str, An
 
 # All accounts
 
+CALM = settings(
+    deadline=None, derandomize=True, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)
+
 
 def times() -> st.SearchStrategy[str]:
     return st.datetimes(min_value=NOW.replace(tzinfo=None)).map(
@@ -473,7 +477,9 @@ def accounts(draw: st.DrawFn) -> Account:
         attempt=draw(
             st.none() | st.builds(Attempt, id=WORD, at=TIME, until=TIME, secret_name=TEXT)
         ),
-        unsettled=draw(st.none() | st.builds(Unsettled, TIME, TIME)),
+        unsettled=draw(
+            st.none() | st.builds(Unsettled, TIME, TIME, st.lists(WORD, max_size=2).map(tuple))
+        ),
     )
 
 
@@ -491,6 +497,7 @@ EVENTS = st.lists(
 ).map(tuple)
 
 
+@CALM
 @given(accounts(), accounts(), EVENTS)
 def test_every_account_is_read_as_it_was_written(
     one: Account, other: Account, events: tuple[Event, ...]
@@ -505,11 +512,13 @@ def test_every_account_is_read_as_it_was_written(
     assert over == rows.written(other) | TOMORROW
 
 
+@CALM
 @given(st.builds(Tombstone, id=WORD, secret_name=TEXT, look_at=MAYBE, until=SOON, fence=NUMBER))
 def test_every_tombstone_is_read_as_it_was_written(stone: Tombstone) -> None:
     assert rows.row_of(rows.written(stone)) == replace(stone, fence=stone.fence + 1)
 
 
+@CALM
 @given(
     st.builds(
         ConnectSession,

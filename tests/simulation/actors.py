@@ -7,6 +7,7 @@ sites, so that they meet.
 from __future__ import annotations
 
 import base64
+import json
 import random
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 SITES: Final = ("acme", "acme", "acme", "other")
 OWNERS: Final = ("o1", "o1", "o1", "o2")
+FIELDS_OF_TODAY: Final = ("type", "site", "warnings", "expiry_told", "locale", "created_by")
+"""What a row may do without: a release that did not know them has left them out."""
 TOKENS: Final = (A, A, B, B, C, BAD)
 
 
@@ -111,7 +114,8 @@ class Actor:
 
 
 def link_by_key(me: Actor) -> None:
-    me.ask("POST", "/v1/accounts", me.credential(owner_id=me.owner, owner_name="Owner"))
+    more = {"label": me.name} if me.draw.random() < 0.5 else {}
+    me.ask("POST", "/v1/accounts", me.credential(owner_id=me.owner, owner_name="Owner", **more))
 
 
 def link_by_session(me: Actor) -> None:
@@ -209,7 +213,17 @@ def link_by_event(me: Actor) -> None:
     )
     detail["expires_at"] = end
     detail["sealed_token"] = base64.b64encode(sealed["CiphertextBlob"]).decode()
+    me.world.bearers["seal"] = json.dumps(detail)
     _event(me, "Link Requested", detail)
+
+
+def replay_seal(me: Actor) -> None:
+    """Somebody who has seen a sealed token on the bus sends it under an id of their own."""
+    me.world.scheduler.sleep(me.draw.uniform(0, 20))
+    if seen := me.world.bearers.get("seal"):
+        forged = json.loads(seen) | {"request_id": f"q-{me.name}"}
+        me.world.watch.forged(forged["request_id"])
+        _event(me, "Link Requested", forged)
 
 
 def check_by_event(me: Actor) -> None:
@@ -233,13 +247,29 @@ def delete_secret_by_hand(me: Actor) -> None:
         )
 
 
-def other_release(me: Actor) -> None:
-    """Another release of the product writes a row: with a field more, or one less."""
+def write_as_other_release(me: Actor) -> None:
+    """Another release of the product writes a row: with a field more, or some less."""
     table = me.world.table
-    keys = [key for key in table.items if key[1] in {"ACCOUNT", "SESSION"}]
-    if keys:
-        key = me.draw.choice(keys)
-        table.items[key] = table.items[key] | {"field_of_tomorrow": {"S": "x"}}
+    keys = [
+        key
+        for key, item in table.items.items()
+        if key[1] == "SESSION" or (key[1] == "ACCOUNT" and "attempt" not in item)
+    ]
+    if not keys:
+        return
+    key = me.draw.choice(keys)
+    item = dict(table.items[key])
+    if me.draw.random() < 0.5:
+        item["field_of_tomorrow"] = {"S": "x"}
+    else:
+        for name in FIELDS_OF_TODAY:
+            item.pop(name, None)
+    item["fence"] = {"N": str(int(item.get("fence", {"N": "0"})["N"]) + 1)}
+    item.pop("outbox", None)
+    me.world.wire.story.append(
+        Step(me.world.scheduler.now, me.name, f"writes {key[0]} as another release")
+    )
+    table.put_item(TableName="table", Item=item)
 
 
 KINDS: Final[dict[str, Callable[[Actor], None]]] = {
@@ -259,6 +289,8 @@ KINDS: Final[dict[str, Callable[[Actor], None]]] = {
     "requests a link": link_by_event,
     "requests a check": check_by_event,
     "requests an unlinking": unlink_by_event,
+    "replays a seal": replay_seal,
+    "writes as another release": write_as_other_release,
     "deletes a secret": delete_secret_by_hand,
 }
 _RARE: Final = {"deletes a secret"}

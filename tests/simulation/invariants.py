@@ -39,6 +39,7 @@ INVARIANTS: Final = {
     "I13": "unlinking is possible within a minute, and a receipt says what is true",
     "I14": "revoking ends what it made, at once",
     "S1": "a token is nowhere but in Secrets Manager",
+    "S2": "what somebody has decided stays: that an account is suspended, its label",
     "S3": "a function never fails with an error that it does not expect",
 }
 
@@ -105,6 +106,9 @@ class Watch:
     _deleted_by_hand: dict[str, float] = field(default_factory=dict)
     _invocations: dict[str, list[Process]] = field(default_factory=lambda: defaultdict(list))
     _refusals: Counter[str] = field(default_factory=Counter)
+    _decided: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _forged: set[str] = field(default_factory=set)
+    _of_tomorrow: set[str] = field(default_factory=set)
     _requests: dict[str, float] = field(default_factory=dict)
     _revoked: dict[str, float] = field(default_factory=dict)
     _changes: dict[str, list[tuple[float, str, str]]] = field(
@@ -130,6 +134,8 @@ class Watch:
             if is_account(new):
                 assert new
                 self._account(old, new)
+                if "field_of_tomorrow" in new:
+                    self._of_tomorrow.add(key)
         elif kind.startswith("LEDGER#") and new:
             entry = _plain(new)
             self._entry(key.removeprefix("ACCOUNT#"), entry, now)
@@ -179,8 +185,14 @@ class Watch:
                 self._revoked.setdefault(path.rpartition("/")[2], self.world.scheduler.now)
 
     def requested(self, event: dict[str, Any]) -> None:
+        if event["detail-type"] == "Check Requested":
+            return  # what the check finds is its own
         moment = datetime.fromisoformat(event["time"]).timestamp()
         self._requests[str(event["detail"].get("request_id"))] = moment
+
+    def forged(self, request: str) -> None:
+        """A seal that was captured is sent under this id."""
+        self._forged.add(request)
 
     def by_hand(self, name: str) -> None:
         """Somebody is about to delete a secret."""
@@ -199,6 +211,8 @@ class Watch:
         if version := pinned(new):
             self._committed[new["id"]["S"]].add(version)
         status, before = text(new, "status"), text(old, "status") if old else ""
+        if old and revision(old):
+            self._decisions(old, new)
         if status != "unlinked" and status != before:
             self._one_of_its_pair(new)
         if status == "active":
@@ -208,6 +222,22 @@ class Watch:
             by_hand = text(new, "secret_name") in self._deleted_by_hand
             if not by_hand and self.world.namely.refused[token] < 2:
                 self.broken("I8", "an account failed without two refusals")
+
+    def _decisions(self, old: Item, new: Item) -> None:
+        """What somebody has decided is changed by who decides otherwise, which the ledger tells."""
+        for name, action, changed in (
+            ("a suspended account", "resumed", text(old, "status") == "suspended"
+             and text(new, "status") == "active"),
+            ("a label", "renamed", text(old, "label") != text(new, "label")),
+        ):
+            if changed:
+                self._decided[new["id"]["S"], action] += 1
+                told = sum(
+                    pk == new["pk"]["S"] and item.get("action", {}).get("S") == action
+                    for (pk, _), item in self.world.table.items.items()
+                )
+                if told < self._decided[new["id"]["S"], action]:
+                    self.broken("S2", f"{name} is changed by something else")
 
     def _one_of_its_pair(self, new: Item) -> None:
         same = [
@@ -260,12 +290,14 @@ class Watch:
                 self.broken("I14", "a session that was revoked has linked")
         if action in _CHANGES:
             request = str(entry["request_id"])
-            if actor["kind"] == "event":
+            if actor["kind"] == "event" and request in self._requests:
                 self._request_done(account, request, now)
             asked = datetime.fromisoformat(entry["at"]).timestamp()
             self._changes[account].append((asked, action, request))
 
     def _request_done(self, account: str, request: str, now: float) -> None:
+        if request in self._forged:
+            self.broken("I11", "a seal that was captured was taken")
         done = [one for one in self._changes[account] if one[2] == request]
         if done or self._changes[f"request {request}"]:
             self.broken("I11", "a request was done twice")
@@ -278,12 +310,9 @@ class Watch:
         account = answer.body.get("id", "")
         history = self.world.table.history.get((f"ACCOUNT#{account}", "ACCOUNT"), [])
         versions = [one for _, one in history if one and pinned(one)]
-        wanted = {"pending"} if answer.status == 202 else {"active", "suspended"}
-        if not any(
-            self._tokens.get(pinned(one)) == token
-            and (text(one, "status") in wanted or answer.status == 202)
-            for one in versions
-        ):
+        held = any(self._tokens.get(pinned(one)) == token for one in versions)
+        verified = any(text(one, "status") != "pending" for one in versions)
+        if not held or not (verified or answer.status == 202):
             self.broken("I3", f"{answer.status} was answered and nothing was committed")
         if answer.status != 202 and answer.body.get("status") not in {"active", "suspended", "error", "unlinked"}:
             self.broken("I3", f"{answer.status} was answered with {answer.body.get('status')}")
@@ -308,6 +337,17 @@ class Watch:
     def pending_over(self) -> None:
         if any(since < self.rest + 60 for since in self._pending.values()):
             self.broken("I10", "a link is pending five minutes after the last fault")
+
+    def young_strays(self) -> None:
+        """Look at what is gone long before the daily reconcile: all but what came very late."""
+        for name, secret in self.world.vault.secrets.items():
+            row = self._row_of(name)
+            if secret.scheduled_at is not None:
+                continue
+            if not row:
+                self.broken("I2", "a secret without an account a quarter of an hour later")
+            if row and any(one.startswith("NAMELY_LINK") for one in secret.labels):
+                self.broken("I9", "a candidate's label is left a quarter of an hour later")
 
     def has_orphans(self) -> bool:
         """Whether there are secrets that nobody's row names."""
@@ -336,6 +376,8 @@ class Watch:
         return row if named else None
 
     def _rests(self, item: Item) -> None:
+        if item["pk"]["S"] in self._of_tomorrow and "field_of_tomorrow" not in item:
+            self.broken("S2", "a field of another release was dropped")
         now = self.world.moment()
         status = text(item, "status")
         name = text(item, "secret_name")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field, replace
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from simulation.actors import Actor, Plan, furnish, plan
 from simulation.invariants import Violation, Watch, is_account, text
@@ -99,6 +99,9 @@ def _live(world: World, watch: Watch, asked: Plan) -> None:
         or draw.random() < 0.2
     )
     world.alone = True
+    if not world.wire.very_late:
+        scheduler.run(rest + 900)
+        watch.young_strays()
     scheduler.run(end + (25 * 3600 if longer else 900))
     watch.at_rest()
 

@@ -729,8 +729,7 @@ def renamed(
         Problem: conflict, where the account is unlinked or another attempt is at work.
     """
     check_linkable(account)
-    if not account.committed:
-        raise Problem(Reason.CONFLICT, retry_after=60)  # the sweep undoes it within a minute
+    _check_committed(account, cause.now)
     after = replace(
         _taken(account, None, cause.now),
         label=account.label if label is None else label,
@@ -738,6 +737,14 @@ def renamed(
         changed_at=cause.at,
     )
     return _visible(account, after, cause, (Transition.RENAMED, {}))
+
+
+def _check_committed(account: Account, now: datetime) -> None:
+    """Refuse what is no account yet: its link runs, or the sweep undoes it within a minute."""
+    if not account.committed:
+        held = account.attempt
+        wait = held.seconds_left(now) if held and not held.over(now) else 60
+        raise Problem(Reason.CONFLICT, retry_after=wait)
 
 
 def paused(
@@ -754,7 +761,8 @@ def paused(
         raise Problem(Reason.WRONG_STATUS)
     health = account.health
     if to is Status.ACTIVE:
-        health = replace(health, next_check_at=min(health.next_check_at or cause.at, _soon(cause)))
+        due = min(health.next_check_at or cause.at, _soon(cause))
+        health = replace(health, next_check_at=due, queued_until="")
     after = replace(_taken(account, None, cause.now), status=to, health=health, changed_at=cause.at)
     happened = Transition.SUSPENDED if to is Status.SUSPENDED else Transition.RESUMED
     return _visible(account, after, cause, (happened, {}))
@@ -779,8 +787,7 @@ def unlinked(
         return None
     check_not_stale(account.changed_at, asked_at)
     mine = attempt(lease=LEASE, now=cause.now)
-    if not account.committed:
-        raise Problem(Reason.CONFLICT, retry_after=60)  # the sweep undoes it within a minute
+    _check_committed(account, cause.now)
     after = replace(
         _taken(account, mine, cause.now),
         status=Status.UNLINKED,
