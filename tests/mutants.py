@@ -129,6 +129,14 @@ def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST | None]]:
         case ast.Call(func=ast.Name(id="any" | "all" as name), args=arguments):
             other = ast.Name("all" if name == "any" else "any", LOAD)
             yield f"{name} is {other.id}", ast.Call(other, arguments, [])
+        case ast.Call(func=ast.Attribute(value=value), args=[], keywords=[]):
+            yield "without the call", value
+        case ast.Call(func=function, args=arguments, keywords=[_, *_] as keywords):
+            for place, keyword in enumerate(keywords):
+                rest = keywords[:place] + keywords[place + 1 :]
+                yield f"without {keyword.arg}", ast.Call(function, arguments, rest)
+        case ast.comprehension(target=target, iter=of, ifs=[_]):
+            yield "without its if", ast.comprehension(target, of, [], 0)
         case ast.Return(value=value) if ast.unparse(node) != "return None":
             yield "returns None", ast.Return(ast.Constant(None))
         case ast.If(test=test, body=body, orelse=orelse):
@@ -137,7 +145,9 @@ def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST | None]]:
         case ast.Match(subject=subject, cases=cases):
             for place, case in enumerate(cases):
                 rest = cases[:place] + cases[place + 1 :]
-                yield f"without case {place + 1}", ast.Match(subject, rest)
+                # A function that runs out of cases returns None anyway.
+                if ast.unparse(case) != "case _:\n    return None":
+                    yield f"without case {place + 1}", ast.Match(subject, rest)
                 if case.guard:
                     unguarded = copy.deepcopy(node)
                     unguarded.cases[place].guard = None
