@@ -152,6 +152,8 @@ def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST | None]]:
                     unguarded = copy.deepcopy(node)
                     unguarded.cases[place].guard = None
                     yield f"case {place + 1} without its guard", unguarded
+        case ast.match_case(pattern=pattern, guard=guard, body=body) if ast.unparse(pattern) != "_":
+            yield "whatever comes", ast.match_case(ast.MatchAs(), guard or ast.Constant(True), body)
         case ast.MatchOr(patterns=patterns):
             for place in range(len(patterns)):
                 rest = patterns[:place] + patterns[place + 1 :]
@@ -220,8 +222,19 @@ def mutants(source: str) -> Iterator[tuple[str, ast.Module]]:
     for path in places(tree):
         node = at(tree, path)
         for what, changed in changes(node):
-            number = getattr(node, "lineno", 0)
-            yield f"{number}: {what}: {lines[number - 1].strip()}", with_node(tree, path, changed)
+            number = min(getattr(one, "lineno", len(lines)) for one in ast.walk(node))
+            mutant = with_node(tree, path, changed)
+            if _compiles(mutant):
+                yield f"{number}: {what}: {lines[number - 1].strip()}", mutant
+
+
+def _compiles(mutant: ast.Module) -> bool:
+    """Whether Python takes it: a break that no test has to find is none."""
+    try:
+        compile(mutant, str(SOURCE), "exec")
+    except SyntaxError:
+        return False
+    return True
 
 
 def survivors(found: list[tuple[str, ast.Module]]) -> list[str]:
