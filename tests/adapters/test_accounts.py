@@ -586,9 +586,12 @@ def test_the_ledger_is_read_newest_first(dynamodb, accounts) -> None:
 
 
 def test_the_ledger_shows_its_newest_hundred(dynamodb, accounts) -> None:
-    for n in range(101):
-        entry = stored("ledger-entry") | item({"sk": f"LEDGER#{n:03}", "detail": str(n)})
-        dynamodb.put_item(TableName="table", Item=entry)
+    entries = [
+        {"Put": {"TableName": "table", "Item": stored("ledger-entry") | item(own)}}
+        for own in ({"sk": f"LEDGER#{n:03}", "detail": str(n)} for n in range(101))
+    ]
+    for some in (entries[:50], entries[50:]):
+        dynamodb.transact_write_items(TransactItems=some)
     account_id = stored("ledger-entry")["pk"]["S"].removeprefix("ACCOUNT#")
     found = accounts.ledger(account_id)
     assert [entry.detail for entry in found] == [str(n) for n in range(100, 0, -1)]

@@ -492,3 +492,8 @@ def test_namelys_time_to_wait_is_heeded_up_to_two_minutes() -> None:
 
 def test_an_answer_that_is_no_json_has_no_body() -> None:
     assert Answer(200, is_json=False).body is None
+
+
+def test_no_verdict_names_a_time_to_wait_only_where_namely_throttles() -> None:
+    assert Undetermined(Reason.OUTAGE).retry_after is None
+    assert Guarded().retry_after is None
