@@ -229,6 +229,13 @@ def test_a_row_that_was_written_since_it_was_read_is_not_written(dynamodb, accou
     refused(dynamodb, lambda: accounts.commit(Change(before=one, after=None)))
 
 
+def test_a_row_that_the_first_release_has_counted_anew_is_not_written(dynamodb, accounts) -> None:
+    """It writes whole rows without a fence, so the next write of ours begins to count again."""
+    one = accounts.commit(take(link(accounts)))
+    dynamodb.put_item(TableName="table", Item=rows.written(replace(one, fence=0)))
+    refused(dynamodb, lambda: accounts.commit(lifecycle.refiled(one)))
+
+
 def test_a_row_that_is_gone_is_not_written(dynamodb, accounts) -> None:
     one = begin(accounts)
     accounts.commit(lifecycle.let_go(one, wrote=False, now=NOW))
@@ -460,6 +467,18 @@ def test_a_call_that_never_went_out_is_translated(dynamodb) -> None:
 
 
 # Reading
+
+
+def test_rows_and_pairs_are_read_consistently(dynamodb, accounts) -> None:
+    asked: list[bool] = []
+
+    def note(params: dict[str, Any], **_unused: object) -> None:
+        asked.append(params["ConsistentRead"])
+
+    one = link(accounts)
+    dynamodb.meta.events.register("before-parameter-build.dynamodb.GetItem", note)
+    assert accounts.of_pair("o1", "acme") == accounts.row(one.id)
+    assert asked == [True] * 3
 
 
 @pytest.mark.parametrize("left", ["nothing", "a tombstone", "an unlinked account"])

@@ -111,6 +111,7 @@ def test_what_the_first_release_had_not_promoted_is_to_be_settled_at_once() -> N
     one = account("active-unpromoted")
     assert one.unsettled == Unsettled(AT, AT)
     assert due_at(one) == AT
+    assert rows.written(one)["unpromoted"] == {"BOOL": True}
     assert rows.written(replace(one, unsettled=None))["unpromoted"] == {"BOOL": False}
 
 
@@ -231,6 +232,13 @@ def test_a_notice_of_the_first_release_is_read() -> None:
         "owner": {"id": "o1", "name": "Owner One"},
         "subdomain": "acme",
     }
+
+
+@pytest.mark.parametrize("name", all_stored("account-"))
+def test_both_releases_file_what_is_due_in_the_same_place(name: str) -> None:
+    before, after = stored(name), rows.written(rows.row_of(stored(name)))
+    if "due_shard" in before and "due_shard" in after:
+        assert after["due_shard"] == before["due_shard"]
 
 
 # A release to come
