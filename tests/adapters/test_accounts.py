@@ -17,7 +17,7 @@ from namely_link.aws.table import SHARDS, Table, item, values
 from namely_link.commands.ports import Done, SessionUse
 from namely_link.domain import lifecycle
 from namely_link.domain.account import Account, Due, Status, Tombstone
-from namely_link.domain.lifecycle import LEASE, Change, begun, taken, undone
+from namely_link.domain.lifecycle import LEASE, Change, Names, begun, taken, undone
 from namely_link.domain.problems import ConflictError, StorageError, UnreadableError
 from namely_link.domain.sessions import ConnectSession, Linked
 from namely_link.domain.values import new_id
@@ -49,7 +49,7 @@ def unlink(accounts: AccountTable, account: Account) -> Account:
 
 
 def rename(account: Account, label: str = "New") -> Change[Account]:
-    return lifecycle.renamed(account, label=label, metadata=None, cause=CAUSE)
+    return lifecycle.renamed(account, Names(label=label), CAUSE)
 
 
 def take(account: Account, *, later: timedelta = timedelta()) -> Change[Account]:

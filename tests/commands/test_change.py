@@ -9,7 +9,7 @@ from fakes import BACKEND, GOOD, NEW, START, WRONG, World
 from namely_link.domain.account import Account, Deletion, Status
 from namely_link.domain.lifecycle import LEASE, attempt
 from namely_link.domain.problems import Code, ConflictError, Problem, Reason, StorageError
-from namely_link.domain.values import timestamp
+from namely_link.domain.values import Owner, timestamp
 
 
 def held(world: World, account: Account) -> Account:
@@ -27,6 +27,7 @@ def test_renaming_changes_what_is_given_only(world: World) -> None:
     assert world.events(both) == ["Account Linked", "Account Updated", "Account Updated"]
     assert world.actions(both) == ["linked", "renamed", "renamed"]
     assert world.rename(both, label="", metadata={}).label == ""
+    assert world.rename(both, owner_name="New Ltd").owner == Owner(both.owner.id, "New Ltd")
 
 
 def test_suspending_and_resuming(world: World) -> None:

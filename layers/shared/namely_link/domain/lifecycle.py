@@ -427,7 +427,7 @@ def linked(
 ) -> Change[Account]:
     """A verified token is stored: an account is linked, or linked again.
 
-    What somebody has decided about the account stays: that it is suspended, its label and metadata.
+    What somebody has decided about the account stays: that it is suspended, its names.
     """
     known = account.receipt
     if known and not receipt.site.permalink:
@@ -720,10 +720,17 @@ def _drift(before: Account, after: Account) -> tuple[list[str], list[str]]:
 # Changing
 
 
-def renamed(
-    account: Account, *, label: str | None, metadata: Mapping[str, str] | None, cause: Cause
-) -> Change[Account]:
-    """Somebody changes the label, the metadata or both; None leaves as it is.
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """What people call an account; None leaves as it is."""
+
+    label: str | None = None
+    metadata: Mapping[str, str] | None = None
+    owner_name: str | None = None
+
+
+def renamed(account: Account, names: Names, cause: Cause) -> Change[Account]:
+    """Somebody changes what people call the account.
 
     Raises:
         Problem: conflict, where the account is unlinked or another attempt is at work.
@@ -732,8 +739,9 @@ def renamed(
     _check_committed(account, cause.now)
     after = replace(
         _taken(account, None, cause.now),
-        label=account.label if label is None else label,
-        metadata=account.metadata if metadata is None else dict(metadata),
+        label=account.label if names.label is None else names.label,
+        metadata=account.metadata if names.metadata is None else dict(names.metadata),
+        owner=replace(account.owner, name=names.owner_name or account.owner.name),
         changed_at=cause.at,
     )
     return _visible(account, after, cause, (Transition.RENAMED, {}))
