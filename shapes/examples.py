@@ -155,7 +155,7 @@ def checks() -> dict[str, Any]:
     """Return what `check` is given: a message as the queue's adapter writes it."""
     sent = _Sent()
     asker = queue.CheckQueue(client=cast("SQSClient", sent), url="")
-    asker.put("$ACCOUNT_ID", actor=_CAUSE.actor, request_id=INSTANCE)
+    asker.put("$ACCOUNT_ID", actor=Actor(kind=ActorKind.SWEEP, name="sweep"))
     return {
         "Records": [
             {
@@ -186,7 +186,7 @@ def request(kind: str, detail: dict[str, Any]) -> dict[str, Any]:
         "detail-type": kind,
         "source": "crm",
         "account": "123456789012",
-        "time": timestamp(NOW),
+        "time": "$TIME",
         "region": "eu-central-1",
         "resources": [],
         "detail": detail,

@@ -13,6 +13,7 @@ from typing import Any
 import botocore.session
 import coverage
 import pytest
+from hypothesis import settings
 
 from local.stack import running
 
@@ -21,6 +22,10 @@ TRACED = {"unit", "commands", "adapters", "functions"}
 ORDER = ("browser", "e2e", "simulation", "faults", "functions", "adapters")
 """Whole files are handed out in this order: what takes long begins first, so that both workers end
 together."""
+
+# A slow machine is no fault of the code: nothing here is timed.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # What botocore knows of a service is a large file, which every session would read anew.
 botocore.session.create_loader = cache(botocore.session.create_loader)

@@ -33,7 +33,16 @@ from namely_link.commands.reconcile import Reconciled, reconcile
 from namely_link.commands.sweep import Swept, sweep
 from namely_link.domain.account import Account, Due, Status, Tombstone
 from namely_link.domain.credentials import parse_credential
-from namely_link.domain.lifecycle import Cause, Change, Event, LedgerEntry, Pace, State, due_at
+from namely_link.domain.lifecycle import (
+    Cause,
+    Change,
+    Event,
+    LedgerEntry,
+    Names,
+    Pace,
+    State,
+    due_at,
+)
 from namely_link.domain.probe import ME, PEOPLE, SITE, Answer, Questions, Reply
 from namely_link.domain.problems import (
     ConflictError,
@@ -575,8 +584,7 @@ class World:
         return Cause(actor=BACKEND, request_id=request_id, now=self.now)
 
     def rename(self, account: Account, **changes: Any) -> Account:
-        both = {"label": None, "metadata": None} | changes
-        return change.rename(account, **both, cause=self.cause(), accounts=self.rows)
+        return change.rename(account, Names(**changes), cause=self.cause(), accounts=self.rows)
 
     def suspend(self, account: Account) -> Account:
         return change.set_paused(account, Status.SUSPENDED, cause=self.cause(), accounts=self.rows)

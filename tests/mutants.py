@@ -129,6 +129,14 @@ def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST | None]]:
         case ast.Call(func=ast.Name(id="any" | "all" as name), args=arguments):
             other = ast.Name("all" if name == "any" else "any", LOAD)
             yield f"{name} is {other.id}", ast.Call(other, arguments, [])
+        case ast.Call(func=ast.Attribute(value=value), args=[], keywords=[]):
+            yield "without the call", value
+        case ast.Call(func=function, args=arguments, keywords=[_, *_] as keywords):
+            for place, keyword in enumerate(keywords):
+                rest = keywords[:place] + keywords[place + 1 :]
+                yield f"without {keyword.arg}", ast.Call(function, arguments, rest)
+        case ast.comprehension(target=target, iter=of, ifs=[_]):
+            yield "without its if", ast.comprehension(target, of, [], 0)
         case ast.Return(value=value) if ast.unparse(node) != "return None":
             yield "returns None", ast.Return(ast.Constant(None))
         case ast.If(test=test, body=body, orelse=orelse):
@@ -137,11 +145,15 @@ def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST | None]]:
         case ast.Match(subject=subject, cases=cases):
             for place, case in enumerate(cases):
                 rest = cases[:place] + cases[place + 1 :]
-                yield f"without case {place + 1}", ast.Match(subject, rest)
+                # A function that runs out of cases returns None anyway.
+                if ast.unparse(case) != "case _:\n    return None":
+                    yield f"without case {place + 1}", ast.Match(subject, rest)
                 if case.guard:
                     unguarded = copy.deepcopy(node)
                     unguarded.cases[place].guard = None
                     yield f"case {place + 1} without its guard", unguarded
+        case ast.match_case(pattern=pattern, guard=guard, body=body) if ast.unparse(pattern) != "_":
+            yield "whatever comes", ast.match_case(ast.MatchAs(), guard or ast.Constant(True), body)
         case ast.MatchOr(patterns=patterns):
             for place in range(len(patterns)):
                 rest = patterns[:place] + patterns[place + 1 :]
@@ -210,8 +222,19 @@ def mutants(source: str) -> Iterator[tuple[str, ast.Module]]:
     for path in places(tree):
         node = at(tree, path)
         for what, changed in changes(node):
-            number = getattr(node, "lineno", 0)
-            yield f"{number}: {what}: {lines[number - 1].strip()}", with_node(tree, path, changed)
+            number = min(getattr(one, "lineno", len(lines)) for one in ast.walk(node))
+            mutant = with_node(tree, path, changed)
+            if _compiles(mutant):
+                yield f"{number}: {what}: {lines[number - 1].strip()}", mutant
+
+
+def _compiles(mutant: ast.Module) -> bool:
+    """Whether Python takes it: a break that no test has to find is none."""
+    try:
+        compile(mutant, str(SOURCE), "exec")
+    except SyntaxError:
+        return False
+    return True
 
 
 def survivors(found: list[tuple[str, ast.Module]]) -> list[str]:

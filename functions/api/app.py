@@ -17,7 +17,7 @@ from namely_link.aws.accounts import Wanted
 from namely_link.commands import change
 from namely_link.domain.account import Status
 from namely_link.domain.credentials import parse_subdomain
-from namely_link.domain.lifecycle import Cause
+from namely_link.domain.lifecycle import Cause, Names
 from namely_link.domain.problems import ConflictError, Problem, Reason, StorageError
 from namely_link.domain.sessions import ConnectSession, PortalSession
 from namely_link.domain.values import timestamp
@@ -196,12 +196,13 @@ def get_account(account_id: str) -> Response[str]:
 def patch_account(account_id: str) -> Response[str]:
     account, cause = _managed(account_id)
     fields = _fields()
-    label = fields.text("label", most=100) if "label" in fields else None
-    metadata = fields.metadata()
-    fields.done()
-    renamed = change.rename(
-        account, label=label, metadata=metadata, cause=cause, accounts=accounts()
+    names = Names(
+        label=fields.text("label", most=100) if "label" in fields else None,
+        metadata=fields.metadata(),
+        owner_name=fields.text("owner_name"),
     )
+    fields.done()
+    renamed = change.rename(account, names, cause=cause, accounts=accounts())
     return _json(200, documents.account(renamed))
 
 

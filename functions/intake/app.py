@@ -14,6 +14,7 @@ from namely_link.commands.requests import (
     HOW_TO_SEAL,
     Asked,
     CheckRequest,
+    Handled,
     LinkRequest,
     UnlinkRequest,
 )
@@ -45,15 +46,14 @@ def ports() -> RequestPorts:
 @logger.inject_lambda_context(correlation_id_path="id")
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> str:
-    outcome = _handle(event)
-    refused = outcome.startswith("refused")
-    name = "RequestsRefused" if refused else "RequestsDone"
+    handled = _handle(event)
+    name = "RequestsRefused" if handled.refused else "RequestsDone"
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
-    logger.info("handled", type=_shown(event, "detail-type"), outcome=outcome)
-    return outcome
+    logger.info("handled", type=_shown(event, "detail-type"), outcome=str(handled))
+    return str(handled)
 
 
-def _handle(event: Mapping[str, Any]) -> str:
+def _handle(event: Mapping[str, Any]) -> Handled:
     said = event.get("detail")
     detail = dict(said) if isinstance(said, dict) else {}
     asked = _asked(event, detail)
@@ -64,15 +64,15 @@ def _handle(event: Mapping[str, Any]) -> str:
     return requests.handle(asked, request, ports())
 
 
-def _refuse(asked: Asked, problem: Problem, *, plain_token: bool) -> str:
+def _refuse(asked: Asked, problem: Problem, *, plain_token: bool) -> Handled:
     try:
-        requests.refuse(asked, problem, ports())
+        return requests.refuse(asked, problem, ports())
     except StorageError:
         # A plain token must not become a dead letter, so for once no event is better than a retry.
         if not plain_token:
             raise
         logger.error("not told", type=asked.kind)
-    return f"refused: {problem.code}"
+    return Handled("refused", problem.code)
 
 
 def _asked(event: Mapping[str, Any], detail: Mapping[str, Any]) -> Asked:

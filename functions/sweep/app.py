@@ -54,11 +54,14 @@ def _sweep() -> dict[str, int]:
 
 def _reconcile() -> dict[str, int]:
     done = reconcile(ports())
-    metrics.add_metric(name="Reconciled", unit=MetricUnit.Count, value=len(done.found))
+    wrong = len(done.found) + (not done.complete)
+    metrics.add_metric(name="Reconciled", unit=MetricUnit.Count, value=wrong)
     metrics.add_metric(name="SweepFaults", unit=MetricUnit.Count, value=len(done.faults))
     for name, what in done.found.items():
         logger.error("reconciled", secret=name, what=what)
     _tell(done.faults)
+    if not done.complete:
+        logger.error("not all compared", secrets=done.secrets)
     logger.info("compared", secrets=done.secrets, complete=done.complete)
     return {"secrets": done.secrets, "found": len(done.found), "faults": len(done.faults)}
 

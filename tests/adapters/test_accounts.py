@@ -17,7 +17,7 @@ from namely_link.aws.table import SHARDS, Table, item, values
 from namely_link.commands.ports import Done, SessionUse
 from namely_link.domain import lifecycle
 from namely_link.domain.account import Account, Due, Status, Tombstone
-from namely_link.domain.lifecycle import LEASE, Change, begun, taken, undone
+from namely_link.domain.lifecycle import LEASE, Change, Names, begun, taken, undone
 from namely_link.domain.problems import ConflictError, StorageError, UnreadableError
 from namely_link.domain.sessions import ConnectSession, Linked
 from namely_link.domain.values import new_id
@@ -49,7 +49,7 @@ def unlink(accounts: AccountTable, account: Account) -> Account:
 
 
 def rename(account: Account, label: str = "New") -> Change[Account]:
-    return lifecycle.renamed(account, label=label, metadata=None, cause=CAUSE)
+    return lifecycle.renamed(account, Names(label=label), CAUSE)
 
 
 def take(account: Account, *, later: timedelta = timedelta()) -> Change[Account]:
@@ -227,6 +227,13 @@ def test_a_row_that_was_written_since_it_was_read_is_not_written(dynamodb, accou
     refused(dynamodb, lambda: accounts.commit(rename(one)))
     refused(dynamodb, lambda: accounts.commit(gone(one)))
     refused(dynamodb, lambda: accounts.commit(Change(before=one, after=None)))
+
+
+def test_a_row_that_the_first_release_has_counted_anew_is_not_written(dynamodb, accounts) -> None:
+    """It writes whole rows without a fence, so the next write of ours begins to count again."""
+    one = accounts.commit(take(link(accounts)))
+    dynamodb.put_item(TableName="table", Item=rows.written(replace(one, fence=0)))
+    refused(dynamodb, lambda: accounts.commit(lifecycle.refiled(one)))
 
 
 def test_a_row_that_is_gone_is_not_written(dynamodb, accounts) -> None:
@@ -462,6 +469,18 @@ def test_a_call_that_never_went_out_is_translated(dynamodb) -> None:
 # Reading
 
 
+def test_rows_and_pairs_are_read_consistently(dynamodb, accounts) -> None:
+    asked: list[bool] = []
+
+    def note(params: dict[str, Any], **_unused: object) -> None:
+        asked.append(params["ConsistentRead"])
+
+    one = link(accounts)
+    dynamodb.meta.events.register("before-parameter-build.dynamodb.GetItem", note)
+    assert accounts.of_pair("o1", "acme") == accounts.row(one.id)
+    assert asked == [True] * 3
+
+
 @pytest.mark.parametrize("left", ["nothing", "a tombstone", "an unlinked account"])
 def test_a_pair_that_was_let_go_of_while_it_was_read_is_a_fault(dynamodb, accounts, left) -> None:
     one = begin(accounts)
@@ -586,9 +605,12 @@ def test_the_ledger_is_read_newest_first(dynamodb, accounts) -> None:
 
 
 def test_the_ledger_shows_its_newest_hundred(dynamodb, accounts) -> None:
-    for n in range(101):
-        entry = stored("ledger-entry") | item({"sk": f"LEDGER#{n:03}", "detail": str(n)})
-        dynamodb.put_item(TableName="table", Item=entry)
+    entries = [
+        {"Put": {"TableName": "table", "Item": stored("ledger-entry") | item(own)}}
+        for own in ({"sk": f"LEDGER#{n:03}", "detail": str(n)} for n in range(101))
+    ]
+    for some in (entries[:50], entries[50:]):
+        dynamodb.transact_write_items(TransactItems=some)
     account_id = stored("ledger-entry")["pk"]["S"].removeprefix("ACCOUNT#")
     found = accounts.ledger(account_id)
     assert [entry.detail for entry in found] == [str(n) for n in range(100, 0, -1)]

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from urllib3 import HTTPHeaderDict
 
-from namely_link.domain.account import AccountWarning, Subdomain, Token
+from namely_link.domain.account import AccountWarning
 from namely_link.domain.credentials import parse_credential
 from namely_link.domain.probe import (
     ME,
@@ -22,6 +22,7 @@ from namely_link.domain.probe import (
     barred,
 )
 from namely_link.domain.problems import MEANINGS, Reason
+from namely_link.domain.values import Subdomain, Token
 from namely_link.namely import api as adapter
 from namely_link.namely.api import NamelyApi
 from simulator import Simulator

@@ -290,6 +290,21 @@ def test_a_secret_without_the_version_is_described_by_others_only(client, vault,
         stub.assert_no_pending_responses()
 
 
+def test_who_holds_the_row_no_more_settles_nothing(client, vault) -> None:
+    """A function that was frozen past its lease: labels may be a later link's by now."""
+    create(vault)
+    new = candidate(vault)
+    vault.delete(NAME, recovery_days=7)
+    before = labels(client)
+    asked = []
+    with pytest.raises(StorageError, match="too late") as caught:
+        vault.settle(new, held=lambda: bool(asked.append(scheduled(client))))
+    assert not isinstance(caught.value, SecretMissingError)
+    assert (asked, scheduled(client), labels(client)) == ([True], True, before)
+    vault.settle(new, held=lambda: True)
+    assert labels(client)[new.version_id] == ["AWSCURRENT"]
+
+
 def test_a_label_that_another_has_moved_meanwhile_is_a_fault(client, vault) -> None:
     with Stubber(client) as stub:
         stages = {ONE: [CANDIDATE + ONE], OTHER: ["AWSCURRENT"]}

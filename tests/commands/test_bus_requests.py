@@ -56,12 +56,13 @@ def link_request(
 
 def ask_link(world: World, token: str = GOOD, *, request_id: str = "q1", **changes: Any) -> str:
     one = asked(world, "Link Requested", request_id=request_id, **changes)
-    return handle(one, link_request(world, token, request_id=request_id), world.request_ports)
+    request = link_request(world, token, request_id=request_id)
+    return str(handle(one, request, world.request_ports))
 
 
 def ask(world: World, request: Request, **changes: Any) -> str:
     kind = "Check Requested" if isinstance(request, CheckRequest) else "Unlink Requested"
-    return handle(asked(world, kind, **changes), request, world.request_ports)
+    return str(handle(asked(world, kind, **changes), request, world.request_ports))
 
 
 def the_account(world: World) -> Account:
@@ -231,7 +232,7 @@ def test_a_request_whose_answer_was_lost_is_not_done_twice(world: World) -> None
 
 def refused_seal(world: World, request: LinkRequest, **changes: Any) -> str:
     one = asked(world, "Link Requested", **changes)
-    assert handle(one, request, world.request_ports) == "refused: invalid_request"
+    assert str(handle(one, request, world.request_ports)) == "refused: invalid_request"
     assert world.rows.items == {}
     return str(world.rows.told[-1].event.data["detail"])
 

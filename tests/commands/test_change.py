@@ -9,7 +9,7 @@ from fakes import BACKEND, GOOD, NEW, START, WRONG, World
 from namely_link.domain.account import Account, Deletion, Status
 from namely_link.domain.lifecycle import LEASE, attempt
 from namely_link.domain.problems import Code, ConflictError, Problem, Reason, StorageError
-from namely_link.domain.values import timestamp
+from namely_link.domain.values import Owner, timestamp
 
 
 def held(world: World, account: Account) -> Account:
@@ -27,6 +27,7 @@ def test_renaming_changes_what_is_given_only(world: World) -> None:
     assert world.events(both) == ["Account Linked", "Account Updated", "Account Updated"]
     assert world.actions(both) == ["linked", "renamed", "renamed"]
     assert world.rename(both, label="", metadata={}).label == ""
+    assert world.rename(both, owner_name="New Ltd").owner == Owner(both.owner.id, "New Ltd")
 
 
 def test_suspending_and_resuming(world: World) -> None:
@@ -45,6 +46,20 @@ def test_suspending_and_resuming(world: World) -> None:
         "active",
         "suspended",
     ]
+
+
+def test_a_check_that_was_queued_before_an_account_was_paused_is_not_waited_for(
+    world: World,
+) -> None:
+    account = world.linked()
+    world.later(days=1)
+    world.sweep()
+    paused = world.suspend(world.read(account))
+    world.check(paused)
+    world.later(minutes=2)
+    world.resume(paused)
+    world.later(minutes=1)
+    assert world.sweep() == {"queued": 1}
 
 
 def test_an_account_that_is_due_before_long_is_so_after_it_was_paused(world: World) -> None:
@@ -87,9 +102,13 @@ def test_what_was_never_committed_is_not_changed(world: World, action: str) -> N
     ):
         world.link()
     (account,) = world.rows.items.values()
-    with pytest.raises(Problem) as caught:
-        getattr(world, action)(account)
-    assert (caught.value.reason, caught.value.retry_after) == (Reason.CONFLICT, 60)
+    for wait in (LEASE.seconds, 60):
+        with pytest.raises(Problem) as caught:
+            getattr(world, action)(account)
+        assert (caught.value.reason, caught.value.retry_after) == (Reason.CONFLICT, wait)
+        world.later(seconds=wait)
+    world.sweep()
+    assert world.rows.read(account.id) is None
 
 
 @pytest.mark.parametrize("status", [Status.UNLINKED, Status("moving")])

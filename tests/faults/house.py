@@ -7,7 +7,6 @@ delivers in AWS, delivers here, and again where it does: the queue to `check`, t
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import os
@@ -25,13 +24,16 @@ from moto import mock_aws
 from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.core.model_instances import reset_model_data
-from namely_link.aws.registry import DynamoDbRegistry
 
 from containers import Context, load
 from faults.wire import Fault, Killed, Run, Wire, no_pauses, process
 from namely_link import bootstrap
-from namely_link.domain.account import ApiKey, Subdomain, Token, moment, timestamp
+from namely_link.aws.seal import KmsSeal
+from namely_link.aws.sessions import SessionTable
+from namely_link.aws.table import Table
 from namely_link.domain.probe import ME, PEOPLE, SITE, Answer, Failure, Questions, Reply
+from namely_link.domain.sessions import ApiKey
+from namely_link.domain.values import Subdomain, Token, moment, timestamp
 from namely_link.http.access import SCOPES
 from namely_link.http.bearers import Kind, mint
 from one_by_one import OneByOne
@@ -46,6 +48,7 @@ START: Final = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 TABLE: Final = "table"
 PREFIX: Final = "stack/namely/"
 RECHECK: Final = timedelta(minutes=5)
+EXPIRY: Final = timestamp(START + timedelta(days=1))
 
 REFUSED: Final = Answer(401, is_json=True, body={"error": ""})
 _NAMELY_FAILS: Final[dict[Fault, Reply]] = {
@@ -179,13 +182,10 @@ class House:
         made = json.loads(self._invoke("api", event | {"body": json.dumps(asked)})["body"])
         return {"SESSION": made["token"], "SESSION_ID": made["id"]}
 
-    def seal(self, token: str, subdomain: str = "acme") -> str:
-        sealed = self.raw["kms"].encrypt(
-            KeyId=self.key,
-            Plaintext=token.encode(),
-            EncryptionContext={"owner_id": "o1", "subdomain": subdomain},
-        )
-        return base64.b64encode(sealed["CiphertextBlob"]).decode()
+    def seal(self, token: str) -> str:
+        seal = KmsSeal(client=self.raw["kms"], key_arn=self.key)
+        bound = {"owner_id": "o1", "subdomain": "acme", "request_id": "q1", "expires_at": EXPIRY}
+        return seal.seal(token, **bound)
 
     # What AWS does
 
@@ -282,8 +282,13 @@ class House:
         create_table(self.raw["dynamodb"], TABLE)
         bearer = mint(Kind.API_KEY)
         key = ApiKey(id=bearer.id, name="backend", scopes=SCOPES, created_at=timestamp(START))
-        DynamoDbRegistry(client=self.raw["dynamodb"], table=TABLE).create_key(key)
-        self.values = {"API_KEY": bearer.value, "SUBDOMAIN": "acme", "TOKEN": "a" * 64}
+        SessionTable(table=Table(client=self.raw["dynamodb"], name=TABLE)).create_key(key)
+        self.values = {
+            "API_KEY": bearer.value,
+            "SUBDOMAIN": "acme",
+            "TOKEN": "a" * 64,
+            "EXPIRES_AT": EXPIRY,
+        }
         self.now, self._told = START, 0
         self.replies.clear()
         self.wire.published.clear()
@@ -323,6 +328,7 @@ def house() -> Iterator[House]:
             for name in ("dynamodb", "secretsmanager", "sqs", "kms", "events")
         }
         raw["events"].create_event_bus(Name="stack")
+        os.environ["DEAD_LETTERS_URL"] = raw["sqs"].create_queue(QueueName="dead")["QueueUrl"]
         os.environ["CHECK_QUEUE_URL"] = raw["sqs"].create_queue(QueueName="checks")["QueueUrl"]
         os.environ["SECRET_KEY_ARN"] = raw["kms"].create_key()["KeyMetadata"]["Arn"]
         wired = boto3.Session()
@@ -335,7 +341,7 @@ def house() -> Iterator[House]:
                 lambda _settings: Questions(namely=namely, negative_control=True),
             )
         )
-        stack.enter_context(patch.object(bootstrap, "pool", OneByOne))
+        stack.enter_context(patch.object(bootstrap, "executor", OneByOne))
         built = House(
             wire=wire,
             namely=namely,
@@ -346,7 +352,7 @@ def house() -> Iterator[House]:
         )
         stack.enter_context(patch.object(bootstrap, "now", lambda: built.now))
         stack.enter_context(redirect_stdout(built.logs))
-        for name in ("hub", "api", "check", "sweep", "publish", "intake"):
+        for name in ("link", "api", "check", "sweep", "publish", "intake"):
             for twin in ("", "2"):
                 module = load(name)
                 module.logger.registered_handler.setStream(built.logs)

@@ -34,7 +34,6 @@ INVARIANTS: Final = {
 _EVENT_OF: Final = {
     "linked": "Account Linked",
     "relinked": "Account Relinked",
-    "relinked_other_site": "Account Relinked",
     "restored": "Account Linked",
     "parked": "Link Parked",
     "rejected": "Link Rejected",
@@ -49,7 +48,7 @@ _EVENT_OF: Final = {
 }
 """What each action of the ledger has to be told as."""
 
-_LINKS: Final = {"linked", "relinked", "relinked_other_site", "parked"}
+_LINKS: Final = {"linked", "relinked", "parked"}
 
 _deserialize = TypeDeserializer().deserialize
 
@@ -123,6 +122,10 @@ class Inspector:
         return None if "DeletedDate" in described else described["VersionIdsToStages"]
 
     def accounts(self) -> list[dict[str, Any]]:
+        """Return the rows of accounts, without what is left of links that came to nothing."""
+        return [one for one in self._rows() if one["status"] != "undone"]
+
+    def _rows(self) -> list[dict[str, Any]]:
         return [_plain(row) for row in self.house.rows() if row["sk"]["S"] == "ACCOUNT"]
 
     def _serves(self, account: dict[str, Any]) -> None:
@@ -163,8 +166,8 @@ class Inspector:
                 self.broken("S2", "a pending account")
             if "attempt" in account:
                 self.broken("S2", "an attempt that is neither committed nor given up")
-            if account.get("unpromoted") and account["status"] != "unlinked":
-                self.broken("S2", "a committed version that is not current")
+            if "unsettled" in account:
+                self.broken("S2", "a secret that is still to be looked at")
             if account.get("secret"):
                 self._labels(account)
         held = {row["pk"]["S"]: row for row in self.house.rows() if row["sk"]["S"] == "PAIR"}

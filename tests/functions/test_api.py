@@ -122,6 +122,9 @@ def test_an_account_is_renamed(house, linked) -> None:
     assert (renamed["label"], renamed["metadata"]) == ("New name", {"plan": "gold"})
     kept = house.invoke("api/rename", changes={"body": "{}"})["json"]
     assert (kept["label"], kept["metadata"], kept["revision"]) == ("New name", {"plan": "gold"}, 3)
+    body = json.dumps({"owner_name": "New Ltd"})
+    other = house.invoke("api/rename", changes={"body": body})["json"]
+    assert (other["owner"]["name"], other["label"]) == ("New Ltd", "New name")
 
 
 def test_an_account_is_suspended_and_resumed(house, linked) -> None:

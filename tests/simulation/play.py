@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field, replace
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from simulation.actors import Actor, Plan, furnish, plan
 from simulation.invariants import Violation, Watch, is_account, text

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from namely_link.commands.ports import SweepPorts
+from namely_link.domain.lifecycle import SWEEP_LEASE, TIMEOUTS, WORST_CALL
 from namely_link.domain.problems import MEANINGS, Reason
 from templates import ROOT, TEMPLATE
 
@@ -64,13 +66,156 @@ def test_what_serves_pages_may_write_its_log_and_knows_of_nothing_else() -> None
     assert {name for name in known if not name.startswith("POWERTOOLS_")} == theme
 
 
+LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
+TRACES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+ROWS = {
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:DeleteItem",  # a pair that is let go of
+}
+COUNTED = {"dynamodb:UpdateItem"}  # an owner's attempts, and a session that a link uses up
+WRITES = {
+    "secretsmanager:CreateSecret",
+    "secretsmanager:TagResource",  # CreateSecret with tags
+    "secretsmanager:PutSecretValue",
+    "secretsmanager:UpdateSecretVersionStage",
+    "kms:GenerateDataKey",
+    "kms:Decrypt",  # PutSecretValue looks whether the version is there already
+}
+DELETES = {
+    "secretsmanager:DeleteSecret",
+    "secretsmanager:DescribeSecret",  # until when one can be recovered that was deleted before
+}
+NEEDED = {
+    "PagesRole": LOG,
+    "LinkRole": LOG | TRACES | ROWS | COUNTED | WRITES,
+    "IntakeRole": LOG
+    | TRACES
+    | ROWS
+    | COUNTED
+    | WRITES
+    | DELETES
+    | {
+        "dynamodb:Query",  # the accounts of an owner or a subdomain that are to be checked
+        "sqs:SendMessage",  # checks; and Lambda sends dead letters as this role
+    },
+    "ApiRole": LOG
+    | TRACES
+    | ROWS
+    | DELETES
+    | {
+        "dynamodb:Query",  # lists, ledgers
+        "secretsmanager:RestoreSecret",
+        "sqs:SendMessage",  # checks
+    },
+    "CheckRole": LOG
+    | TRACES
+    | ROWS
+    | {
+        "secretsmanager:GetSecretValue",
+        "kms:Decrypt",
+        *("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
+    },
+    "SweepRole": LOG
+    | TRACES
+    | ROWS
+    | DELETES
+    | {
+        "dynamodb:Query",  # what is due
+        "secretsmanager:UpdateSecretVersionStage",
+        "secretsmanager:RestoreSecret",  # a deletion that took effect after its restoring
+        "secretsmanager:ListSecrets",  # the daily reconciling
+        "sqs:SendMessage",  # checks
+    },
+    "PublishRole": LOG
+    | TRACES
+    | {
+        *("dynamodb:GetRecords", "dynamodb:GetShardIterator"),
+        *("dynamodb:DescribeStream", "dynamodb:ListStreams"),
+        "events:PutEvents",
+        "sqs:SendMessage",  # what can't be read; and Lambda sends dead letters as this role
+    },
+}
+"""What the code of each function calls, what those calls need besides, and what Lambda does in its
+name: to poll, to write logs and traces."""
+
+OF_LAMBDA = {
+    one
+    for one in {action for needed in NEEDED.values() for action in needed}
+    if re.match(r"(logs|xray):|dynamodb:(GetRecords|GetShard|\w+Stream)|sqs:(?!Send)", one)
+}
+IMPLIED = {"secretsmanager:TagResource", "kms:GenerateDataKey"}
+OF_THE_SENDER = {"Encrypt"}
+
+
 @pytest.mark.parametrize("role", ROLES)
-def test_only_tracing_has_no_resource_to_name(role: str) -> None:
-    wild = [one for one in statements(role) if one["Resource"] == "*"]
-    tracing = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
-    assert {action for one in wild for action in one["Action"]} == (
-        tracing if role != "PagesRole" else set()
+def test_a_role_may_do_what_its_function_does_and_nothing_else(role: str) -> None:
+    assert actions(role) == NEEDED[role]
+
+
+def test_every_call_of_the_code_is_granted_to_somebody() -> None:
+    code = "".join(
+        path.read_text() for path in (ROOT / "layers/shared/namely_link/aws").glob("*.py")
     )
+    called = re.findall(r"client\.(?:get_paginator\(\"(\w+)\"|([a-z_]+)\()", code)
+    calls = {
+        (paged or one).title().replace("_", "")
+        for paged, one in called
+        if one != "transact_write_items"  # granted by its parts
+    }
+    calls |= {f"{one}Item" for one in re.findall(r'"(Put|Delete|Update|ConditionCheck)": \{', code)}
+    granted = {one for needed in NEEDED.values() for one in needed} - OF_LAMBDA - IMPLIED
+    assert calls - OF_THE_SENDER == {one.partition(":")[2] for one in granted}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_only_what_has_no_resource_to_name_names_none(role: str) -> None:
+    wild = [one for one in statements(role) if one["Resource"] == "*"]
+    listed = [one["Action"] for one in wild]
+    found = {action for one in listed for action in ([one] if isinstance(one, str) else one)}
+    assert found == NEEDED[role] & (TRACES | {"secretsmanager:ListSecrets"})
+
+
+def test_a_query_is_granted_for_the_indexes_that_are_asked() -> None:
+    asked = {
+        "ApiRole": ["by_owner", "by_subdomain", "all_accounts"],
+        "IntakeRole": ["by_owner", "by_subdomain"],
+        "SweepRole": ["due"],
+    }
+    for role in ROLES:
+        granted = re.findall(r"/index/(\w+)", json.dumps(statements(role)))
+        assert granted == asked.get(role, [])
+
+
+def test_events_wait_until_the_bus_takes_them() -> None:
+    stream = FUNCTIONS["PublishFunction"]["Properties"]["Events"]["Stream"]["Properties"]
+    # A bisected batch would let later events of an account go before earlier ones.
+    assert stream["BisectBatchOnFunctionError"] is False
+    assert (stream["MaximumRetryAttempts"], stream["MaximumRecordAgeInSeconds"]) == (-1, -1)
+    assert stream["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert "ParallelizationFactor" not in stream
+    table = RESOURCES["Table"]["Properties"]["StreamSpecification"]
+    assert table == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+
+
+@pytest.mark.parametrize("name", TIMEOUTS)
+def test_leases_are_made_of_the_functions_real_time_outs(name: str) -> None:
+    default = TEMPLATE["Globals"]["Function"]["Timeout"]
+    function = FUNCTIONS[f"{name.title()}Function"]["Properties"]
+    assert TIMEOUTS[name].total_seconds() == function.get("Timeout", default)
+
+
+def test_a_sweep_ends_before_its_time_is_over() -> None:
+    longest = TIMEOUTS["sweep"].total_seconds() - SweepPorts.seconds
+    assert longest > 0
+    assert SWEEP_LEASE > WORST_CALL
+
+
+def test_the_sweep_reconciles_once_a_day_by_the_file_of_events() -> None:
+    schedule = FUNCTIONS["SweepFunction"]["Properties"]["Events"]["Reconcile"]["Properties"]
+    assert schedule["Schedule"] == "rate(1 day)"
+    event = json.loads((ROOT / "events" / "sweep" / "reconcile.json").read_text())
+    assert json.loads(schedule["Input"]) == event
 
 
 @pytest.mark.parametrize("role", ROLES)

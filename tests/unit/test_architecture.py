@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from namely_link.domain import lifecycle
 from namely_link.domain.account import Account, Parking, Receipt, Status, Tombstone
-from namely_link.domain.lifecycle import Cause, Change, Pace, Transition
+from namely_link.domain.lifecycle import Cause, Change, Names, Pace, Transition
 from namely_link.domain.probe import Accepted, Rejected, Undetermined
 from namely_link.domain.problems import Problem, Reason
 from namely_link.domain.values import (
@@ -112,7 +112,7 @@ def transitions(account: Account) -> Iterator[Callable[[], Change | None]]:
             )
     if account.parking:
         yield lambda: lifecycle.expired(account, CAUSE)
-    yield lambda: lifecycle.renamed(account, label="x", metadata=None, cause=CAUSE)
+    yield lambda: lifecycle.renamed(account, Names(label="x"), CAUSE)
     for status in (Status.SUSPENDED, Status.ACTIVE):
         yield lambda status=status: lifecycle.paused(account, status, CAUSE)
     yield lambda: lifecycle.unlinked(account, recovery=timedelta(days=7), cause=CAUSE)

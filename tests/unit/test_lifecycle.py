@@ -28,6 +28,7 @@ from namely_link.domain.lifecycle import (
     Cause,
     Change,
     EventType,
+    Names,
     Pace,
     Transition,
 )
@@ -250,7 +251,7 @@ def test_what_only_the_house_sees_is_not_told_and_has_no_revision(name: str) -> 
 
 TOLD = {
     "linked": lambda one: lifecycle.linked(one, RECEIPT, secret=SECRET, hint="hint", cause=CAUSE),
-    "renamed": lambda one: lifecycle.renamed(one, label="x", metadata=None, cause=CAUSE),
+    "renamed": lambda one: lifecycle.renamed(one, Names(label="x"), CAUSE),
     "paused": lambda one: lifecycle.paused(one, Status.SUSPENDED, CAUSE),
     "unlinked": lambda one: lifecycle.unlinked(one, recovery=timedelta(days=7), cause=CAUSE),
     "restored": lambda one: lifecycle.restored(one, CAUSE),
@@ -353,7 +354,7 @@ def test_a_status_of_a_later_release_is_linked_and_renamed_by_none() -> None:
     unknown = replace(LINKED, status=Status("moving"))
     for transition in (
         lambda: lifecycle.check_linkable(unknown),
-        lambda: lifecycle.renamed(unknown, label="x", metadata=None, cause=CAUSE),
+        lambda: lifecycle.renamed(unknown, Names(label="x"), CAUSE),
         lambda: lifecycle.paused(unknown, Status.SUSPENDED, CAUSE),
         lambda: lifecycle.paused(unknown, Status.ACTIVE, CAUSE),
     ):

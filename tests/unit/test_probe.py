@@ -9,6 +9,7 @@ import pytest
 
 from namely_link.domain.account import AccountWarning
 from namely_link.domain.probe import (
+    ASKED,
     CAPABILITIES,
     MAX_RETRY_AFTER,
     ME,
@@ -149,15 +150,16 @@ def test_each_question_about_a_token_has_all_the_time(negative_control: bool) ->
     namely = FakeNamely()
     questions = Questions(namely=namely, negative_control=negative_control)
     questions.ask(Credential(ACME, TOKEN), deadline=109, pool=OneByOne())
-    assert namely.deadlines == dict.fromkeys((ME, PEOPLE, RESOURCES), 109)
+    assert namely.deadlines == dict.fromkeys(ASKED.values(), 109)
     paths = [path for path, token in namely.asked if token == TOKEN]
-    assert paths == [ME, PEOPLE, RESOURCES]
+    assert paths == [*ASKED.values()]
     made_up = [path for path, token in namely.asked if token != TOKEN]
     assert made_up == ([ME] if negative_control else [])
 
 
 def test_the_questions_are_asked_at_the_same_time() -> None:
-    meeting = threading.Barrier(4, timeout=5)
+    at_once = len(ASKED) + 1
+    meeting = threading.Barrier(at_once, timeout=5)
 
     class Meeting(FakeNamely):
         def get(self, *question) -> Reply:
@@ -165,7 +167,7 @@ def test_the_questions_are_asked_at_the_same_time() -> None:
             return super().get(*question)
 
     questions = Questions(namely=Meeting(), negative_control=True)
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         pending = questions.ask(Credential(ACME, TOKEN), deadline=9, pool=pool)
         assert isinstance(pending.verdict(Proven(Site("Acme", "acme"))), Accepted)
 
@@ -490,3 +492,8 @@ def test_namelys_time_to_wait_is_heeded_up_to_two_minutes() -> None:
 
 def test_an_answer_that_is_no_json_has_no_body() -> None:
     assert Answer(200, is_json=False).body is None
+
+
+def test_no_verdict_names_a_time_to_wait_only_where_namely_throttles() -> None:
+    assert Undetermined(Reason.OUTAGE).retry_after is None
+    assert Guarded().retry_after is None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from namely_link.domain.probe import (
+    ASKED,
     Accepted,
     Proven,
     Questions,
@@ -203,10 +204,10 @@ class Recorded:
         self.answers = answers
 
     def get(self, _subdomain: Subdomain, path: str, token: Token | None, _deadline: float):
-        last = path.rpartition("/")[2].partition("?")[0]
-        if last == "me" and token != TOKEN:
+        if token is not None and token != TOKEN:
             return self.answers["control"]
-        return self.answers[{"info": "site", "profiles": "people"}.get(last, last)]
+        names = {path: name for name, path in ASKED.items()}
+        return self.answers[names.get(path, "site")]
 
 
 ORDERS = [
@@ -219,14 +220,15 @@ ORDERS = [
 ]
 
 
-@pytest.mark.parametrize("order", list(permutations(range(4))))
+@pytest.mark.parametrize("order", list(permutations(range(len(ASKED) + 1))))
 def test_the_order_of_the_answers_does_not_matter(order: tuple[int, ...]) -> None:
     for kinds in ORDERS:
-        answers = {name: ONE_OF_EACH[name][one] for name, one in kinds.items()}
-        answers["resources"] = ONE_OF_EACH["resources"]["hint"]
+        others = {name: KINDS[name][0] for name in QUESTIONS if name not in kinds}
+        case = Case(**others, **kinds)
+        answers = {name: ONE_OF_EACH[name][getattr(case, name)] for name in QUESTIONS}
         pool = InOrder()
         questions = Questions(namely=Recorded(answers), negative_control=True)
         pending = questions.ask(Credential(ACME, TOKEN), deadline=9, pool=pool)
         pool.answer(order)
         site = questions.site(ACME, now=0, deadline=9)
-        assert pending.verdict(site) == decide(TOKEN_RULES, Case(resources="hint", **kinds))[1]
+        assert pending.verdict(site) == decide(TOKEN_RULES, case)[1]

@@ -27,7 +27,7 @@ from namely_link.commands.ports import (
     SweepPorts,
 )
 from namely_link.domain.lifecycle import Pace
-from namely_link.domain.probe import Questions
+from namely_link.domain.probe import ASKED, Questions
 from namely_link.namely.api import NamelyApi
 
 if TYPE_CHECKING:
@@ -54,8 +54,11 @@ def now() -> datetime:
 
 
 def executor() -> Executor:
-    """Return what runs the questions of one probe at the same time."""
-    return ThreadPoolExecutor(max_workers=5)
+    """Return what runs the questions of one probe at the same time.
+
+    Beside those of `ASKED` these are the negative control and the writing of the row.
+    """
+    return ThreadPoolExecutor(max_workers=len(ASKED) + 2)
 
 
 def table(settings: Settings) -> Table:

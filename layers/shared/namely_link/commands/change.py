@@ -18,35 +18,24 @@ from namely_link.domain.problems import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from namely_link.commands.ports import Accounts, ChangePorts, Done
     from namely_link.domain.account import Account
-    from namely_link.domain.lifecycle import Cause, Change
+    from namely_link.domain.lifecycle import Cause, Change, Names
 
 _TRIES: Final = 3
 """How often a change is tried where others write the row at the same time."""
 
 
-def rename(
-    account: Account,
-    *,
-    label: str | None,
-    metadata: Mapping[str, str] | None,
-    cause: Cause,
-    accounts: Accounts,
-) -> Account:
-    """Change the label, the metadata or both; None leaves as it is.
+def rename(account: Account, names: Names, *, cause: Cause, accounts: Accounts) -> Account:
+    """Change the label, the metadata or the owner's name; None leaves as it is.
 
     Raises:
         Problem: conflict, where the account is unlinked or another attempt is at work.
         ConflictError, StorageError.
     """
-    renamed, _ = _changed(
-        account,
-        lambda one: lifecycle.renamed(one, label=label, metadata=metadata, cause=cause),
-        accounts,
-    )
+    renamed, _ = _changed(account, lambda one: lifecycle.renamed(one, names, cause), accounts)
     return renamed
 
 

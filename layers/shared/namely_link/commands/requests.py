@@ -19,6 +19,7 @@ from namely_link.commands.ports import Done
 from namely_link.domain.credentials import parse_credential
 from namely_link.domain.lifecycle import Cause, Event, EventType
 from namely_link.domain.problems import (
+    Code,
     ConflictError,
     NamelyLinkError,
     Problem,
@@ -96,14 +97,25 @@ class UnlinkRequest:
 type Request = LinkRequest | CheckRequest | UnlinkRequest
 
 
-def handle(asked: Asked, request: Request, ports: RequestPorts) -> str:
-    """Do what an event asks for, and return what came of it: a word for the log.
+@dataclass(frozen=True)
+class Handled:
+    """What came of a request, in a word for the log; `refused` is why nothing did."""
+
+    what: str
+    refused: Code | None = None
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.refused}" if self.refused else self.what
+
+
+def handle(asked: Asked, request: Request, ports: RequestPorts) -> Handled:
+    """Do what an event asks for.
 
     Raises:
         TryAgainError, StorageError: the event is to be delivered once more.
     """
     if ports.outbox.was_done(asked.key):
-        return "repeated"
+        return Handled("repeated")
     try:
         match request:
             case LinkRequest():
@@ -117,11 +129,10 @@ def handle(asked: Asked, request: Request, ports: RequestPorts) -> str:
     except Problem as problem:
         if problem.transient:
             raise TryAgainError(problem.code) from problem
-        refuse(asked, problem, ports)
-        return f"refused: {problem.code}"
+        return refuse(asked, problem, ports)
 
 
-def refuse(asked: Asked, problem: Problem, ports: RequestPorts) -> None:
+def refuse(asked: Asked, problem: Problem, ports: RequestPorts) -> Handled:
     """Tell that a request came to nothing, once, however often it comes."""
     is_link = asked.kind == "Link Requested"
     about = {"account": asked.shown} if is_link else {"request": asked.kind, "account": asked.shown}
@@ -133,13 +144,14 @@ def refuse(asked: Asked, problem: Problem, ports: RequestPorts) -> None:
         data=about | {"code": problem.code, "reason": problem.reason, "detail": problem.detail},
     )
     ports.outbox.notice(event, done=_done(asked, ports.now()))
+    return Handled("refused", problem.code)
 
 
 def _done(asked: Asked, now: datetime) -> Done:
     return Done(asked.key, until=now + REMEMBERED)
 
 
-def _link(asked: Asked, request: LinkRequest, ports: RequestPorts) -> str:
+def _link(asked: Asked, request: LinkRequest, ports: RequestPorts) -> Handled:
     if request.expires_at <= timestamp(ports.now()):
         detail = f"The seal has expired. {HOW_TO_SEAL}"
         raise Problem(Reason.INVALID_REQUEST, detail=detail, field="sealed_token")
@@ -163,10 +175,10 @@ def _link(asked: Asked, request: LinkRequest, ports: RequestPorts) -> str:
         done=_done(asked, ports.now()),
     )
     link(command, ports.link)
-    return "linked"
+    return Handled("linked")
 
 
-def _check(asked: Asked, request: CheckRequest, ports: RequestPorts) -> str:
+def _check(asked: Asked, request: CheckRequest, ports: RequestPorts) -> Handled:
     accounts = ports.link.accounts
     if request.account_id:
         found = accounts.read(request.account_id)
@@ -179,16 +191,16 @@ def _check(asked: Asked, request: CheckRequest, ports: RequestPorts) -> str:
     for account in older:
         ports.checks.put(account.id, actor=asked.actor, request_id=asked.request_id)
     ports.outbox.note_done(_done(asked, ports.now()))
-    return f"queued: {len(older)}"
+    return Handled(f"queued: {len(older)}")
 
 
-def _unlink(asked: Asked, request: UnlinkRequest, ports: RequestPorts) -> str:
+def _unlink(asked: Asked, request: UnlinkRequest, ports: RequestPorts) -> Handled:
     account = ports.link.accounts.read(request.account_id)
     if account is None:
         raise Problem(Reason.NOT_FOUND)
     if not account.holds_pair:
         ports.outbox.note_done(_done(asked, ports.now()))
-        return "unlinked"
+        return Handled("unlinked")
     now = ports.now()
     change.unlink(
         account,
@@ -197,4 +209,4 @@ def _unlink(asked: Asked, request: UnlinkRequest, ports: RequestPorts) -> str:
         asked_at=asked.at,
         done=_done(asked, now),
     )
-    return "unlinked"
+    return Handled("unlinked")

@@ -427,7 +427,7 @@ def linked(
 ) -> Change[Account]:
     """A verified token is stored: an account is linked, or linked again.
 
-    What somebody has decided about the account stays: that it is suspended, its label and metadata.
+    What somebody has decided about the account stays: that it is suspended, its names.
     """
     known = account.receipt
     if known and not receipt.site.permalink:
@@ -720,24 +720,39 @@ def _drift(before: Account, after: Account) -> tuple[list[str], list[str]]:
 # Changing
 
 
-def renamed(
-    account: Account, *, label: str | None, metadata: Mapping[str, str] | None, cause: Cause
-) -> Change[Account]:
-    """Somebody changes the label, the metadata or both; None leaves as it is.
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """What people call an account; None leaves as it is."""
+
+    label: str | None = None
+    metadata: Mapping[str, str] | None = None
+    owner_name: str | None = None
+
+
+def renamed(account: Account, names: Names, cause: Cause) -> Change[Account]:
+    """Somebody changes what people call the account.
 
     Raises:
         Problem: conflict, where the account is unlinked or another attempt is at work.
     """
     check_linkable(account)
-    if not account.committed:
-        raise Problem(Reason.CONFLICT, retry_after=60)  # the sweep undoes it within a minute
+    _check_committed(account, cause.now)
     after = replace(
         _taken(account, None, cause.now),
-        label=account.label if label is None else label,
-        metadata=account.metadata if metadata is None else dict(metadata),
+        label=account.label if names.label is None else names.label,
+        metadata=account.metadata if names.metadata is None else dict(names.metadata),
+        owner=replace(account.owner, name=names.owner_name or account.owner.name),
         changed_at=cause.at,
     )
     return _visible(account, after, cause, (Transition.RENAMED, {}))
+
+
+def _check_committed(account: Account, now: datetime) -> None:
+    """Refuse what is no account yet: its link runs, or the sweep undoes it within a minute."""
+    if not account.committed:
+        held = account.attempt
+        wait = held.seconds_left(now) if held and not held.over(now) else 60
+        raise Problem(Reason.CONFLICT, retry_after=wait)
 
 
 def paused(
@@ -754,7 +769,8 @@ def paused(
         raise Problem(Reason.WRONG_STATUS)
     health = account.health
     if to is Status.ACTIVE:
-        health = replace(health, next_check_at=min(health.next_check_at or cause.at, _soon(cause)))
+        due = min(health.next_check_at or cause.at, _soon(cause))
+        health = replace(health, next_check_at=due, queued_until="")
     after = replace(_taken(account, None, cause.now), status=to, health=health, changed_at=cause.at)
     happened = Transition.SUSPENDED if to is Status.SUSPENDED else Transition.RESUMED
     return _visible(account, after, cause, (happened, {}))
@@ -779,8 +795,7 @@ def unlinked(
         return None
     check_not_stale(account.changed_at, asked_at)
     mine = attempt(lease=LEASE, now=cause.now)
-    if not account.committed:
-        raise Problem(Reason.CONFLICT, retry_after=60)  # the sweep undoes it within a minute
+    _check_committed(account, cause.now)
     after = replace(
         _taken(account, mine, cause.now),
         status=Status.UNLINKED,

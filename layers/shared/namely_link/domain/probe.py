@@ -150,11 +150,9 @@ def barred(site: SiteFinding) -> Rejected | Undetermined | None:
 
 def _refuses(reply: Reply | None) -> bool:
     """Whether it refuses who asks: 401, or 403 that is no HTML page (those are proxies')."""
-    match reply:
-        case Answer(status=401) | Answer(status=403, is_html=False):
-            return True
-        case _:
-            return False
+    return isinstance(reply, Answer) and (
+        reply.status == 401 or (reply.status == 403 and not reply.is_html)
+    )
 
 
 def _refutes(reply: Reply) -> Rejected | None:
@@ -285,21 +283,21 @@ def _total(reply: Reply) -> int | None:
             return None
 
 
-def _is_super_admin(reply: Reply) -> bool:
-    match reply:
+def _hinted(resources: Reply) -> tuple[AccountWarning, ...]:
+    match resources:
         case Answer(status=200, body={"meta": {"is_super_admin": True}}):
-            return True
+            return (AccountWarning.OVER_PRIVILEGED,)
         case _:
-            return False
+            return ()
 
 
-def _accepts_anything(control: Reply | None) -> bool:
-    """Whether a made-up token was shown somebody's profile."""
+def _exposed(control: Reply | None) -> Rejected | None:
+    """Return the verdict on a site that shows a profile to a made-up token."""
     match control:
         case Answer(status=200, body={"profiles": [{"id": str()}, *_]}):
-            return True
+            return Rejected(Reason.SITE_ACCEPTS_ANY_TOKEN)
         case _:
-            return False
+            return None
 
 
 _ADMIN_ROLES: Final = frozenset({"administrator", "admin", "super admin"})
@@ -318,11 +316,9 @@ class Replies:
 
 def judge(site: SiteFinding, replies: Replies) -> Verdict:
     """Return the verdict on a credential; the rules are those of `docs/verdicts.md`."""
-    unasked = barred(site)
-    if unasked:
-        return unasked
-    if _accepts_anything(replies.control):
-        return Rejected(Reason.SITE_ACCEPTS_ANY_TOKEN)
+    untrue = barred(site) or _exposed(replies.control)
+    if untrue:
+        return untrue
     identity = _identity(replies.me)
     if identity:
         return _judge_identity(identity, site, replies)
@@ -343,10 +339,10 @@ def _judge_identity(identity: Identity, site: SiteFinding, replies: Replies) -> 
             return _no_verdict(replies.people)
         sight = _UNSEEN
     role = identity.role.lower()
-    warnings = set(sight.warnings)
+    warnings = {*sight.warnings, *_hinted(replies.resources)}
     if not controlled:
         warnings.add(AccountWarning.CONTROL_INCONCLUSIVE)
-    if _is_super_admin(replies.resources) or role in _ADMIN_ROLES:
+    if role in _ADMIN_ROLES:
         warnings.add(AccountWarning.OVER_PRIVILEGED)
     if role in _PERSONAL_ROLES:
         warnings.add(AccountWarning.PERSONAL_TOKEN)

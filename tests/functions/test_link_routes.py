@@ -1,13 +1,16 @@
 """`link` turns its events into the link command, and its result into an answer."""
 
 import json
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
+import boto3
 import pytest
 
 from namely_link import bootstrap
 from namely_link.aws.sessions import SessionTable
 from namely_link.domain.problems import StorageError
+from namely_link.domain.values import timestamp
 
 
 def test_an_api_key_links_an_account(house) -> None:
@@ -36,6 +39,69 @@ def test_a_session_links_and_is_not_told_where_the_secret_is(house) -> None:
     answer = house.invoke("link/link-by-session")
     assert (answer["statusCode"], answer["json"]["secret"]) == (201, None)
     assert house.invoke("link/link-by-session") == answer
+
+
+def test_a_used_session_answers_the_same_until_it_expires(house, monkeypatch) -> None:
+    house.session()
+    first = house.invoke("link/link-by-session")
+    assert house.invoke("link/link-by-session") == first
+    assert (first["json"]["secret"], first["json"]["deletion"]) == (None, None)
+    other = house.invoke("link/link-by-session", TOKEN="another")
+    assert (other["statusCode"], other["json"]["code"]) == (410, "session_used")
+    later = bootstrap.now() + timedelta(hours=1)
+    monkeypatch.setattr(bootstrap, "now", lambda: later)
+    house.functions["link"].ports().questions.namely.__exit__()
+    house.functions["link"].ports.cache_clear()
+    late = house.invoke("link/link-by-session")
+    assert (late["statusCode"], late["json"]["code"]) == (410, "session_expired")
+
+
+def test_who_comes_during_another_attempt_is_told_how_long_that_may_take(house) -> None:
+    account = house.link()["json"]
+    now = bootstrap.now()
+    attempt = {"id": "a1", "at": now, "until": now + timedelta(seconds=20)}
+    stored = {name: {"S": one if name == "id" else timestamp(one)} for name, one in attempt.items()}
+    boto3.client("dynamodb").update_item(
+        TableName="table",
+        Key={"pk": {"S": f"ACCOUNT#{account['id']}"}, "sk": {"S": "ACCOUNT"}},
+        UpdateExpression="SET attempt = :attempt ADD fence :one",
+        ExpressionAttributeValues={":attempt": {"M": stored}, ":one": {"N": "1"}},
+    )
+    house.session()
+    for file in ("link/link", "link/link-by-session"):
+        answer = house.invoke(file)
+        assert (answer["statusCode"], answer["json"]["reason"]) == (409, "conflict")
+        assert 10 < answer["json"]["retry_after"] <= 20
+    assert answer["json"]["attempts_left"] == 5
+    assert house.invoke("link/session-current")["json"]["attempts_left"] == 5
+
+
+def test_only_a_verdict_costs_an_attempt(house, environ, load) -> None:
+    environ.setenv("PARK_HOURS", "0")
+    house.functions["link"] = load("link")
+    house.session()
+    house.simulator.outage(True)
+    try:
+        down = house.invoke("link/link-by-session")
+    finally:
+        house.simulator.outage(False)
+    assert (down["statusCode"], down["json"]["attempts_left"]) == (503, 5)
+    refused = house.invoke("link/link-by-session", TOKEN="mistyped")
+    assert (refused["statusCode"], refused["json"]["attempts_left"]) == (422, 4)
+    assert house.invoke("link/session-current")["json"]["attempts_left"] == 4
+    house.functions["link"].ports().questions.namely.__exit__()
+
+
+def test_a_dry_run_on_the_last_attempt_may_still_be_linked(house, environ, load) -> None:
+    environ.setenv("SESSION_ATTEMPTS", "1")
+    house.functions["api"] = load("api")
+    house.session()
+    tried = house.event("link/link-by-session")
+    body = json.dumps(json.loads(tried["body"]) | {"dry_run": True})
+    assert house.invoke("link/link-by-session", changes={"body": body})["statusCode"] == 200
+    mistyped = house.invoke("link/link-by-session", TOKEN="mistyped")
+    assert (mistyped["statusCode"], mistyped["json"]["code"]) == (429, "attempts_exhausted")
+    assert house.invoke("link/link-by-session")["statusCode"] == 201
 
 
 def test_a_session_cannot_choose_its_owner(house) -> None:
