@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from simulation.errors import Exceptions, error
@@ -207,8 +208,8 @@ class Table:
     ) -> dict[str, Any]:
         now = self.clock()
         text = json.dumps(TransactItems, sort_keys=True, default=str)
-        at, same = self._tokens.get(ClientRequestToken, (0.0, ""))
-        if ClientRequestToken and at + _TOKENS_KEPT > now:
+        at, same = self._tokens.get(ClientRequestToken, (-inf, ""))
+        if at + _TOKENS_KEPT > now:
             if same != text:
                 raise error("IdempotentParameterMismatchException")
             return {}
