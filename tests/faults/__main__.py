@@ -22,6 +22,8 @@ from faults.scenarios import PAIRS, SCENARIOS
 from faults.wire import Fault
 
 REPORT: Final = Path(__file__).parents[2] / "docs" / "reliability.md"
+SIMULATED: Final = "<!-- Made by `make simulate`; do not edit. -->"
+"""Where the part of the report begins that is the simulation's."""
 _PARTS: Final = {one.name: (with_faults, one) for one in SCENARIOS} | {
     one.name: (interleaved, one) for one in PAIRS
 }
@@ -70,7 +72,8 @@ def main() -> int:
     violations = sum(bool(case.violations) for case in cases)
     print(f"\n{len(cases)} cases, {violations} violations")
     if not asked.only and not asked.broken:
-        REPORT.write_text(report(found))
+        _, mark, simulated = REPORT.read_text().partition(SIMULATED)
+        REPORT.write_text(report(found) + "\n" * bool(mark) + mark + simulated)
         print(f"Written: {REPORT.relative_to(Path.cwd())}")
     return int(violations > 0)
 

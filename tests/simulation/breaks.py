@@ -413,7 +413,7 @@ def _(stack: ExitStack) -> None:
     _with(stack, SecretsManagerVault, "_move", move)
 
 
-@_broken("nothing is ever reconciled", "I2 I9", *AGAIN)
+@_broken("nothing is ever reconciled", "I2 I9", *LINKS, "requests a link")
 def _(stack: ExitStack) -> None:
     _with(stack, reconcile, "_compare", lambda *_: "")
 

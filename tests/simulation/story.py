@@ -56,7 +56,7 @@ def _smaller(played: Played) -> Iterator[Plan]:
         (name, value) = next(iter(simple.items()))
         if getattr(weather, name) != value:
             yield replace(plan, weather=replace(weather, **simple))
-    met = {one.fault for one in played.story if one.fault and one.fault not in weather.muted}
+    met = {one.call for one in played.story if one.met} - weather.muted
     for fault in sorted(met):
         yield replace(plan, weather=replace(weather, muted=weather.muted | {fault}))
 

@@ -89,7 +89,9 @@ class Step:
     what: str
     details: dict[str, Any] = field(default_factory=dict)
     outcome: str = ""
-    fault: tuple[str, int] | None = None
+    met: Fault | None = None
+    call: tuple[str, int] = ("", 0)
+    """Which call of which process it is."""
 
 
 class Client:
@@ -151,8 +153,7 @@ class Wire:
         fault, times = self._fault(process, service, operation)
         step = Step(scheduler.now, process.name, f"{service} {operation}", asked)
         self.story.append(step)
-        if fault:
-            step.fault = (process.name, process.calls)
+        step.met, step.call = fault, (process.name, process.calls)
         last: Exception | None = None
         for attempt in range(ATTEMPTS):
             self._pause(process)
@@ -290,13 +291,13 @@ class Wire:
         self.story.append(step)
         self._pause(process)
         left = max(deadline - self.world.monotonic(), 0.0)
+        step.met, step.call = fault, (process.name, process.calls)
         if fault in KILLS:
-            step.fault, step.outcome = (process.name, process.calls), fault
+            step.outcome = fault
             self.trouble = scheduler.now
             process.invocation.kill()
             raise Killed
         if fault:
-            step.fault = (process.name, process.calls)
             self.trouble = scheduler.now
             if fault in {Fault.TIMED_OUT, Fault.LATE, Fault.FROZEN}:
                 scheduler.sleep(left)
