@@ -23,7 +23,7 @@ from simulation.wire import Fault, Step, Weather
 from simulation.world import START, Answered, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 SITES: Final = ("acme", "acme", "acme", "other")
 OWNERS: Final = ("o1", "o1", "o1", "o2")
@@ -129,6 +129,16 @@ def link_by_session(me: Actor) -> None:
         me.ask("POST", "/v1/accounts", me.credential(), bearer=session)
 
 
+def guess_tokens(me: Actor) -> None:
+    """Somebody types one wrong token after the other."""
+    if session := me.shared_session():
+        for _ in range(me.draw.randint(2, 8)):
+            me.token = BAD
+            answer = me.ask("POST", "/v1/accounts", me.credential(), bearer=session)
+            if answer.status in {410, 429}:
+                return
+
+
 def link_by_form(me: Actor) -> None:
     if session := me.shared_session():
         me.ask("POST", "/v1/accounts", urlencode(me.credential(session=session)), form=True)
@@ -187,6 +197,8 @@ def _event(me: Actor, kind: str, detail: dict[str, Any]) -> None:
         "detail": detail,
     }
     me.world.watch.requested(event)
+    if me.draw.random() < 0.3:
+        me.world.scheduler.sleep(me.draw.uniform(1, 300))  # the bus takes its time
     me.world.deliver(event)
     if me.draw.random() < 0.3:
         # Somebody redrives the dead letters, or replays the archive.
@@ -276,6 +288,7 @@ KINDS: Final[dict[str, Callable[[Actor], None]]] = {
     "links by key": link_by_key,
     "links by session": link_by_session,
     "links by form": link_by_form,
+    "guesses tokens": guess_tokens,
     "links with confirmation": link_with_confirmation,
     "links by portal": link_by_portal,
     "links again": relink,
@@ -293,7 +306,32 @@ KINDS: Final[dict[str, Callable[[Actor], None]]] = {
     "writes as another release": write_as_other_release,
     "deletes a secret": delete_secret_by_hand,
 }
-_RARE: Final = {"deletes a secret"}
+@dataclass(frozen=True)
+class Theme:
+    """Kinds of actors that get into each other's way, and what was before them."""
+
+    kinds: tuple[str, ...]
+    before: tuple[str, ...] = ()
+    spells: tuple[str, ...] = ()
+
+
+THEMES: Final = (
+    Theme(("links by key", "links again", "links by portal"), ("links by key",)),
+    Theme(("links by key", "links by session", "requests a link")),
+    Theme(("links by session", "links by form", "links with confirmation", "revokes a session")),
+    Theme(("guesses tokens", "links by session", "links by form")),
+    Theme(("unlinks", "restores", "requests an unlinking"), ("links by key", "unlinks")),
+    Theme(("unlinks", "restores", "links by key", "links again"), ("links by key",)),
+    Theme(("requests a link", "unlinks", "links by key", "replays a seal"), ("links by key",)),
+    Theme(("renames", "suspends", "resumes", "links again", "unlinks"), ("links by key",)),
+    Theme(("links by session", "links by form", "links by portal"), (), ("down",)),
+    Theme(("asks for a check", "requests a check", "links again"), ("links by key",), ("revoked", "incident")),
+    Theme(("deletes a secret", "links again", "links by key", "asks for a check"), ("links by key",)),
+    Theme(("writes as another release", "links again", "renames", "unlinks"), ("links by key",)),
+)
+
+BEFORE: Final = ("suspends", "unlinks", "links by key")
+SPELLS: Final = ("down", "down", "incident", "crowded", "revoked")
 
 
 @dataclass
@@ -308,54 +346,78 @@ class Plan:
     left_out: frozenset[str] = frozenset()
     unlinks_at_last: bool = False
     prelude: tuple[str, ...] = ()
-    end: float = 0.0
+
+    @property
+    def end(self) -> float:
+        """When the last actor begins."""
+        return max(one[0] for one in self.actors)
 
 
-def plan(seed: int) -> Plan:
-    """Draw a run."""
+def plan(seed: int, *, only: tuple[str, ...] = ()) -> Plan:
+    """Draw a run; with `only`, of a theme that has as many of these kinds as any."""
     draw = random.Random(seed)
-    kinds = [one for one in KINDS if one not in _RARE]
-    few = draw.sample(kinds, draw.randint(2, 5))
-    if draw.random() < 0.1:
-        few += _RARE
-    prelude: tuple[str, ...] = ()
-    if draw.random() < 0.7:
-        prelude = ("links by key", *draw.sample(("suspends", "unlinks", "links by key"), draw.choice((0, 0, 0, 1))))
+    theme = draw.choice(THEMES)
+    if only:
+        most = max(len({*only} & {*one.kinds}) for one in THEMES)
+        theme = draw.choice([one for one in THEMES if len({*only} & {*one.kinds}) == most])
+    elif draw.random() < 0.4:
+        kinds = draw.sample([*KINDS], draw.randint(2, 5))
+        extra = draw.sample(BEFORE, draw.choice((0, 0, 0, 1)))
+        before = ("links by key", *extra) if draw.random() < 0.7 else ()
+        theme = Theme(tuple(kinds), before, tuple(draw.choices(SPELLS)) if draw.random() < 0.3 else ())
+    actors = _cast(draw, theme.kinds)
+    last = max(one[0] for one in actors)
+    return Plan(
+        seed,
+        _weather(draw, last),
+        tuple(_spells(draw, theme.spells, last)),
+        actors,
+        prelude=theme.before,
+        unlinks_at_last=draw.random() < 0.4,
+    )
+
+
+def _cast(draw: random.Random, kinds: tuple[str, ...]) -> list[tuple[float, str, str]]:
+    """Draw one to three groups of actors, each within moments, some of them minutes apart."""
     actors: list[tuple[float, str, str]] = []
     time = 5.0
     for group in range(draw.choice((1, 1, 2, 3))):
         spread = draw.choice((0.05, 0.5, 3.0, 40.0))
         for number in range(draw.randint(2, 4)):
-            kind = draw.choice(few)
-            actors.append((time + spread * draw.random(), f"{'ABC'[group]}{number + 1} {kind}", kind))
-        time = max(one[0] for one in actors) + draw.choice((1.0, 36.0, 50.0, 125.0, 900.0, 8000.0))
-    last = max(one[0] for one in actors)
-    spells: list[Spell] = []
-    if draw.random() < 0.35:
-        for _ in range(draw.randint(1, 2)):
-            start = draw.uniform(0, last + 10)
-            length = draw.choice((20.0, 400.0, 3600.0, 4 * 3600.0, 30 * 3600.0))
-            spells.append(Spell(draw.choice(("down", "down", "incident", "crowded", "revoked")), start, start + length))
+            kind = draw.choice(kinds)
+            name = f"{'ABC'[group]}{number + 1} {kind}"
+            actors.append((time + spread * draw.random(), name, kind))
+        time = max(one[0] for one in actors)
+        time += draw.choice((1.0, 36.0, 50.0, 125.0, 900.0, 8000.0))
+    return actors
+
+
+def _spells(draw: random.Random, kinds: tuple[str, ...], last: float) -> Iterator[Spell]:
+    for kind in kinds:
+        start = draw.uniform(0, last)
+        if draw.random() < 0.7:
+            length = draw.choice((20.0, 400.0, 1500.0, 3600.0, 4 * 3600.0, 30 * 3600.0))
+            yield Spell(kind, start, start + length)
+
+
+def _weather(draw: random.Random, last: float) -> Weather:
     faults: tuple[Fault, ...] = ()
-    often = 0.0
     if draw.random() < 0.8:
         faults = tuple(draw.sample(list(Fault), draw.randint(1, 5)))
-        often = draw.choice((0.01, 0.03, 0.1))
     outages: tuple[tuple[str, float, float], ...] = ()
     if draw.random() < 0.1:
         service = draw.choice(("dynamodb", "secretsmanager", "sqs", "events", "kms"))
         start = draw.uniform(4, last)
         outages = ((service, start, start + draw.choice((10.0, 120.0, 1800.0))),)
-    weather = Weather(
+    return Weather(
         slowness=draw.choice((0.01, 0.05, 0.05, 0.3, 1.5)),
         faults=faults,
-        often=often,
+        often=draw.choice((0.01, 0.03, 0.1, 0.2)) if faults else 0.0,
         until=last + 60,
         stale=draw.choice((0.0, 0.0, 0.2)),
         twice=draw.choice((0.0, 0.1, 0.4)),
         outages=outages,
     )
-    return Plan(seed, weather, tuple(spells), actors, prelude=prelude, unlinks_at_last=draw.random() < 0.4, end=last)
 
 
 def furnish(world: World) -> None:

@@ -109,9 +109,9 @@ def _(stack: ExitStack) -> None:
     _with(stack, Attempt, "over", lambda *_: False)
 
 
-@_broken("a lease is shorter than a link may run", "I1 I2 I6 I7 I9 I10", *AGAIN, "requests a link", "links by portal")
+@_broken("a lease is shorter than a link may run", "I1 I9 I10 I13", "unlinks", "restores")
 def _(stack: ExitStack) -> None:
-    for module in (link, change):
+    for module in (link, change, lifecycle):
         _with(stack, module, "LEASE", timedelta(seconds=2))
 
 
@@ -217,7 +217,7 @@ def _(stack: ExitStack) -> None:
 
 @_broken("a commit that failed is answered with success", "I3", *LINKS)
 def _(stack: ExitStack) -> None:
-    _with(stack, AccountTable, "_took_effect", lambda *_: True)
+    _with(stack, table.Table, "_took_effect", lambda *_: True)
 
 
 @_broken("a request of the bus is done each time that it comes", "I11", "requests a link", "requests an unlinking")
@@ -259,7 +259,7 @@ def _(stack: ExitStack) -> None:
     _with(stack, AccountTable, "commit", commit)
 
 
-@_broken("a refusal costs no attempt", "I5", "links by session", "links by form")
+@_broken("a refusal costs no attempt", "I5", "guesses tokens", "links by form")
 def _(stack: ExitStack) -> None:
     _with(stack, ConnectSession, "spent", lambda self, attempt_id, *, fingerprint: self.given_back(attempt_id))
 
@@ -277,12 +277,18 @@ def _(stack: ExitStack) -> None:
     _with(stack, ConnectSession, "spent", spent)
 
 
-@_broken("a lost answer costs an attempt more", "I12", "links by session", "links by form")
+@_broken("a lost answer costs an attempt more", "I12", "guesses tokens", "links by form")
 def _(stack: ExitStack) -> None:
     def spent(self: Any, attempt_id: str, *, fingerprint: str) -> Any:
         return replace(self.given_back(attempt_id), attempts_left=max(self.attempts_left - 1, 0))
 
     _with(stack, ConnectSession, "spent", spent)
+
+    def put(self: Any, put: Any) -> None:
+        with table.translated("PutItem"):
+            self.client.put_item(**put)
+
+    _with(stack, table.Table, "_put", put)
 
 
 @_broken("a session that was revoked may link", "I14", "links by session", "revokes a session")
@@ -433,7 +439,7 @@ def _(stack: ExitStack) -> None:
 # Checks, and parked links
 
 
-@_broken("one refusal is enough for a failure", "I8", *LINKS, "asks for a check")
+@_broken("one refusal is enough for a failure", "I8", "asks for a check", "requests a check")
 def _(stack: ExitStack) -> None:
     real = lifecycle._refused
 
@@ -443,7 +449,7 @@ def _(stack: ExitStack) -> None:
     _with(stack, lifecycle, "_refused", refused)
 
 
-@_broken("a refusal in the middle of an incident counts", "I8 I12", *LINKS, "asks for a check")
+@_broken("a refusal in the middle of an incident counts", "I8 I12", "asks for a check", "requests a check")
 def _(stack: ExitStack) -> None:
     _with(stack, probe, "_doubt", lambda *_: None)
     _with(stack, probe, "barred", lambda _site: None)

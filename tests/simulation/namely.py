@@ -30,7 +30,7 @@ class Spell:
     """A time (seconds) in which something is the matter with Namely.
 
     `down`: everything is 503. `incident`: the site's own page is 503 and every token is refused.
-    `crowded`: the list of people is throttled (406). `revoked`: token A is refused, as it should.
+    `crowded`: the list of people is throttled (406). `revoked`: A and B are refused, as they should.
     """
 
     kind: str
@@ -53,7 +53,7 @@ class Namely:
         return any(one.kind == kind and one.start <= time < one.end for one in self.spells)
 
     def good(self, token: str) -> bool:
-        return token in {B, C} or (token == A and not self.now("revoked"))
+        return token == C or (token in {A, B} and not self.now("revoked"))
 
     def answer(self, subdomain: str, path: str, token: str, *, normal: bool) -> Reply:
         """Answer a question; `normal` is whether the site's own page was fine in this probe."""

@@ -89,7 +89,7 @@ def _live(world: World, watch: Watch, asked: Plan) -> None:
     watch.pending_over()
     end = max([rest, *(one.end for one in asked.spells)])
     # The daily reconcile comes at some time of the day, and spares what is younger than an hour.
-    scheduler.at(end + 4000 + draw.random() * 80000, lambda: world.sweep({"task": "reconcile"}))
+    scheduler.at(end + 4000 + draw.random() * _DAY, lambda: world.sweep({"task": "reconcile"}))
     longer = (
         any(one.end > rest for one in asked.spells)
         or watch.has_orphans()
@@ -102,7 +102,7 @@ def _live(world: World, watch: Watch, asked: Plan) -> None:
     if not world.wire.very_late:
         scheduler.run(rest + 900)
         watch.young_strays()
-    scheduler.run(end + (25 * 3600 if longer else 900))
+    scheduler.run(end + (_DAY * 1.1 + 3600 if longer else 900))
     watch.at_rest()
 
 

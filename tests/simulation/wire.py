@@ -38,7 +38,10 @@ class Fault(StrEnum):
     SLOW = "the answer comes late"
     KILLED_BEFORE = "killed before"
     KILLED_AFTER = "killed after"
+    KILLED_AT = "killed while the call is under way, which takes effect late"
 
+
+KILLS: Final = (Fault.KILLED_BEFORE, Fault.KILLED_AFTER, Fault.KILLED_AT)
 
 ATTEMPTS: Final = 3
 READ_TIMEOUT: Final = 5.0
@@ -230,6 +233,8 @@ class Wire:
                 self._late(service, operation, asked, process)
                 scheduler.sleep(READ_TIMEOUT)
                 return ReadTimeoutError(endpoint_url="https://aws")
+            case Fault.KILLED_AT:
+                self._late(service, operation, asked, process)
             case Fault.KILLED_AFTER:
                 effect()
                 step.outcome = fault
@@ -239,12 +244,13 @@ class Wire:
     def _late(
         self, service: str, operation: str, asked: dict[str, Any], process: Process
     ) -> None:
+        """Let a call take effect later, when nobody waits for it any more."""
         scheduler = self.world.scheduler
         most = LATENESS
-        if operation in _MAKES_SECRETS and process.random.random() < 0.2:
+        if operation in _MAKES_SECRETS and process.random.random() < 0.3:
             most = RARE_LATENESS
             self.very_late = True
-        wait = process.random.uniform(0.1, 1.0) ** 2 * most
+        wait = process.random.uniform(0.01, 1.0) * most
 
         self.landing += 1
 
@@ -253,6 +259,8 @@ class Wire:
             self.landing -= 1
             step = Step(scheduler.now, process.name, f"{service} {operation}", asked)
             self.story.append(step)
+            if operation == "delete_secret":
+                self.world.watch.deleted_late(asked["SecretId"])
             try:
                 self._effect(service, operation, asked, step)
             except ClientError:
@@ -282,7 +290,7 @@ class Wire:
         self.story.append(step)
         self._pause(process)
         left = max(deadline - self.world.monotonic(), 0.0)
-        if fault in {Fault.KILLED_BEFORE, Fault.KILLED_AFTER}:
+        if fault in KILLS:
             step.fault, step.outcome = (process.name, process.calls), fault
             self.trouble = scheduler.now
             process.invocation.kill()
@@ -329,8 +337,8 @@ class Wire:
         if not weather.faults or self.world.scheduler.now > weather.until or process.kept.get("calm"):
             return None, 0
         often = weather.often
-        if service == "secretsmanager" or operation == "transact_write_items":
-            often *= 3
+        if service == "secretsmanager" or not operation.startswith(_READS):
+            often *= 2
         elif operation == "query":
             often /= 4
         if luck >= often or (process.name, process.calls) in weather.muted:
@@ -338,7 +346,7 @@ class Wire:
         fault = weather.faults[int(which * len(weather.faults))]
         if fault is Fault.CONFLICT and (service != "dynamodb" or operation.startswith(_READS)):
             return None, 0
-        once = fault in {Fault.FROZEN, Fault.KILLED_BEFORE, Fault.KILLED_AFTER}
+        once = fault in {Fault.FROZEN, Fault.SLOW, *KILLS}
         return fault, 1 if once or times < 0.5 else 2 if times < 0.6 else ATTEMPTS
 
     def _out(self, service: str, process: Process) -> bool:
