@@ -33,7 +33,7 @@ def proxy(stack, tmp_path_factory: pytest.TempPathFactory):
     command += ["--port", str(port), "--upstream", stack.aws_endpoint, "--resign"]
     functions = aws(stack, "lambda")
     described = aws(stack, "cloudformation").describe_stack_resource(
-        StackName=STACK, LogicalResourceId="HubFunction"
+        StackName=STACK, LogicalResourceId="LinkFunction"
     )
     name = described["StackResourceDetail"]["PhysicalResourceId"]
     before = functions.get_function_configuration(FunctionName=name)["Environment"]
