@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from faults.__main__ import REPORT, SIMULATED
+import reliability
 from simulation.actors import THEMES
 from simulation.invariants import INVARIANTS
 from simulation.wire import LATENESS, RARE_LATENESS, Fault
@@ -69,9 +69,7 @@ class Batch:
 
 def write(whole: Batch, breaks: Mapping[str, int | None], *, within: int) -> None:
     """Write the part, behind what the matrix has written."""
-    before = REPORT.read_text().partition(SIMULATED)[0].rstrip("\n")
-    REPORT.write_text(f"{before}\n\n{part(whole, breaks, within=within)}")
-    print(f"Written: {REPORT}")
+    reliability.write(simulated=part(whole, breaks, within=within))
 
 
 def part(whole: Batch, breaks: Mapping[str, int | None], *, within: int) -> str:
@@ -94,8 +92,7 @@ def part(whole: Batch, breaks: Mapping[str, int | None], *, within: int) -> str:
             ("nothing is pending that is not parked", whole.pending),
         )
     )
-    return f"""{SIMULATED}
-{INTRODUCTION}
+    return f"""{INTRODUCTION}
 {whole.seeds} seeds, {whole.calls} calls, {len(whole.violations)} seeds with a violation.
 
 | | What always holds | Violations |
@@ -125,7 +122,7 @@ finds it.
 """
 
 
-INTRODUCTION: Final = f"""
+INTRODUCTION: Final = f"""\
 ## Many things at once, and time
 
 The simulation draws a run from each seed: one to three groups of two to four actors, minutes or

@@ -63,7 +63,10 @@ updates = st.sampled_from(
         ("ADD fence :less", {":less": {"N": "-1"}}),
         ("SET #x = :used ADD fence :one REMOVE attempt", {":used": {"S": "u"}, ":one": {"N": "1"}}),
         ("SET attempt.#x = :yes", {":yes": {"BOOL": True}}),
-        ("SET fence = if_not_exists(fence, :none) + :one", {":none": {"N": "0"}, ":one": {"N": "1"}}),
+        (
+            "SET fence = if_not_exists(fence, :none) + :one",
+            {":none": {"N": "0"}, ":one": {"N": "1"}},
+        ),
         ("REMOVE due_at, due_shard", {}),
     ]
 )
@@ -84,7 +87,9 @@ def update(key: Any, given: Any, condition: Any) -> dict[str, Any]:
 
 
 puts = st.builds(lambda item, condition: {"Item": item} | condition, items, conditions)
-deletes = st.builds(lambda key, condition: {"Key": key} | condition, st.sampled_from(KEYS), conditions)
+deletes = st.builds(
+    lambda key, condition: {"Key": key} | condition, st.sampled_from(KEYS), conditions
+)
 changes = st.builds(update, st.sampled_from(KEYS), updates, conditions)
 writes = st.one_of(
     puts.map(lambda asked: ("put_item", asked)),
@@ -99,7 +104,9 @@ def outcome(client: Any, operation: str, asked: Any) -> Any:
     if operation == "transact_write_items":
         kinds = ("Put", "Delete", "Update")
         parts = [{kind: {"TableName": "t"} | one} for kind, one in zip(kinds, asked, strict=True)]
-        touched = [str(one.get("Key") or {k: one["Item"][k] for k in ("pk", "sk")}) for one in asked]
+        touched = [
+            str(one.get("Key") or {k: one["Item"][k] for k in ("pk", "sk")}) for one in asked
+        ]
         # One item twice in a transaction is refused by both, each in its own words.
         keep = [n for n, one in enumerate(touched) if one not in touched[:n]]
         asked = {"TransactItems": [parts[n] for n in keep]}
@@ -128,7 +135,9 @@ def seen(client: Any) -> Any:
     return found
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(writes, min_size=3, max_size=8))
 def test_the_table_does_as_moto_does(monkeypatch: pytest.MonkeyPatch, asked: list[Any]) -> None:
     _credentials(monkeypatch)
@@ -152,7 +161,9 @@ def test_the_stream_has_both_images_in_order() -> None:
 
 def test_a_transaction_with_the_same_token_is_the_same_one() -> None:
     table = Table(lambda: 0.0)
-    write = [{"Update": {"Key": KEYS[0], **update(KEYS[0], ("ADD n :one", {":one": {"N": "1"}}), {})}}]
+    write = [
+        {"Update": {"Key": KEYS[0], **update(KEYS[0], ("ADD n :one", {":one": {"N": "1"}}), {})}}
+    ]
     for _ in range(2):
         table.transact_write_items(TransactItems=write, ClientRequestToken="t")
     assert table.items["ACCOUNT#1", "ACCOUNT"]["n"] == {"N": "1"}
@@ -177,7 +188,10 @@ LABELS = ["AWSCURRENT", "CANDIDATE"]
 
 secret_calls = st.one_of(
     st.builds(
-        lambda token, value: ("create_secret", {"Name": "s", "ClientRequestToken": token, "SecretString": value}),
+        lambda token, value: (
+            "create_secret",
+            {"Name": "s", "ClientRequestToken": token, "SecretString": value},
+        ),
         st.sampled_from(TOKENS),
         st.sampled_from(["x", "y"]),
     ),
@@ -193,7 +207,12 @@ secret_calls = st.one_of(
     st.builds(
         lambda holder, to: (
             "update_secret_version_stage",
-            {"SecretId": "s", "VersionStage": "AWSCURRENT", "RemoveFromVersionId": holder, "MoveToVersionId": to},
+            {
+                "SecretId": "s",
+                "VersionStage": "AWSCURRENT",
+                "RemoveFromVersionId": holder,
+                "MoveToVersionId": to,
+            },
         ),
         st.sampled_from(TOKENS),
         st.sampled_from(TOKENS),
@@ -230,7 +249,9 @@ def described(client: Any) -> Any:
         found = client.describe_secret(SecretId="s")
     except ClientError as error:
         return error.response["Error"]["Code"]
-    stages = {version: sorted(labels) for version, labels in found["VersionIdsToStages"].items() if labels}
+    stages = {
+        version: sorted(labels) for version, labels in found["VersionIdsToStages"].items() if labels
+    }
     return stages, "DeletedDate" in found
 
 
@@ -248,7 +269,9 @@ def moto_is_wrong(vault: Vault, operation: str, asked: dict[str, str]) -> bool:
     )
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(secret_calls, min_size=3, max_size=8))
 def test_the_vault_does_as_moto_does(monkeypatch: pytest.MonkeyPatch, asked: list[Any]) -> None:
     _credentials(monkeypatch)
@@ -257,7 +280,10 @@ def test_the_vault_does_as_moto_does(monkeypatch: pytest.MonkeyPatch, asked: lis
         for operation, given_ in asked:
             if moto_is_wrong(ours, operation, given_):
                 continue
-            one, other = secret_outcome(ours, operation, given_), secret_outcome(real, operation, given_)
+            one, other = (
+                secret_outcome(ours, operation, given_),
+                secret_outcome(real, operation, given_),
+            )
             assert one == other, operation
             assert described(ours) == described(real), operation
 
