@@ -14,6 +14,7 @@ from simulation.play import play
 from simulation.story import smallest, told
 from simulation.world import stack
 
+pytestmark = pytest.mark.no_cover
 SEEDS = 300
 STEP = 20
 ENOUGH = 300
