@@ -136,7 +136,7 @@ def seen(client: Any) -> Any:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.lists(writes, min_size=3, max_size=8))
 def test_the_table_does_as_moto_does(monkeypatch: pytest.MonkeyPatch, asked: list[Any]) -> None:
@@ -270,7 +270,7 @@ def moto_is_wrong(vault: Vault, operation: str, asked: dict[str, str]) -> bool:
 
 
 @settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.lists(secret_calls, min_size=3, max_size=8))
 def test_the_vault_does_as_moto_does(monkeypatch: pytest.MonkeyPatch, asked: list[Any]) -> None:
