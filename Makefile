@@ -8,7 +8,7 @@ RUN := exec env PYTHONPATH=layers/shared:. .venv/bin/python -B
 PYTEST := .venv/bin/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 TIERS := unit commands adapters functions template simulator e2e browser faults simulation
 
-.PHONY: help run test test-fast $(TIERS:%=test-%) lint lint-style lint-types lint-template shapes faults mutants screenshots deploy lock api-key seal invoke clean
+.PHONY: help run test test-fast $(TIERS:%=test-%) lint lint-style lint-types lint-template shapes faults simulate mutants screenshots deploy lock api-key seal invoke clean
 
 help:
 	@echo "make run               deploy to this machine and link accounts (PORT=... for a fixed port)"
@@ -18,6 +18,7 @@ help:
 	@echo "make lint              ruff, mypy, cfn-lint"
 	@echo "make shapes            write what is made from the shapes: OpenAPI, schemas of events, samples"
 	@echo "make faults            every fault at every call (ONLY=... for a part, BREAK=list)"
+	@echo "make simulate          many things at once, from seeds (SEEDS=..., SEED=... tells one's story)"
 	@echo "make mutants           breaks the judgement of Namely's answers in every place; all must be noticed"
 	@echo "make deploy            deploy to AWS with your own credentials; asks for the parameters"
 	@echo "make api-key NAME=...  mint an API key (SCOPES=... DAYS=..., REVOKE=... takes one back)"
@@ -73,6 +74,10 @@ shapes: $(VENV)
 
 faults: $(VENV)
 	@PYTHONPATH=layers/shared:.:tests .venv/bin/python -m faults --only "$(ONLY)" --break "$(BREAK)"
+
+simulate: $(VENV)
+	@PYTHONHASHSEED=0 PYTHONPATH=layers/shared:.:tests .venv/bin/python -m simulation \
+		$(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(BREAKS),--breaks)
 
 mutants: $(VENV)
 	@PYTHONPATH=layers/shared:.:tests .venv/bin/python -m mutants --only "$(ONLY)"

@@ -11,9 +11,9 @@ import sys
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Final
 
+import reliability
 from faults.breaks import BREAKS, broken
 from faults.house import House, house
 from faults.invariants import INVARIANTS
@@ -21,7 +21,6 @@ from faults.matrix import Case, interleaved, with_faults
 from faults.scenarios import PAIRS, SCENARIOS
 from faults.wire import Fault
 
-REPORT: Final = Path(__file__).parents[2] / "docs" / "reliability.md"
 _PARTS: Final = {one.name: (with_faults, one) for one in SCENARIOS} | {
     one.name: (interleaved, one) for one in PAIRS
 }
@@ -70,8 +69,7 @@ def main() -> int:
     violations = sum(bool(case.violations) for case in cases)
     print(f"\n{len(cases)} cases, {violations} violations")
     if not asked.only and not asked.broken:
-        REPORT.write_text(report(found))
-        print(f"Written: {REPORT.relative_to(Path.cwd())}")
+        reliability.write(matrix=report(found))
     return int(violations > 0)
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
-from namely_link.aws import registry
 from namely_link.aws.registry import DynamoDbRegistry
+
+from namely_link.aws import registry
 from namely_link.aws.vault import SecretsManagerVault
 from namely_link.commands import link
 from namely_link.commands.check import Checker

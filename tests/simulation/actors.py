@@ -57,7 +57,9 @@ class Actor:
         self.obeys = draw.random() < 0.7
         KINDS[self.kind](self)
 
-    def ask(self, method: str, path: str, body: Any = None, *, bearer: str = "", form: bool = False) -> Answered:
+    def ask(
+        self, method: str, path: str, body: Any = None, *, bearer: str = "", form: bool = False
+    ) -> Answered:
         """Ask until the answer is final, or patience ends."""
         bearer = bearer or self.world.bearers["key"]
         for attempt in range(self.tries):
@@ -167,7 +169,9 @@ def relink(me: Actor) -> None:
             me.ask("POST", "/v1/accounts", me.credential(), bearer=session)
 
 
-def _on_account(method: str, end: str, body: Callable[[Actor], Any] = lambda _me: None) -> Callable[[Actor], None]:
+def _on_account(
+    method: str, end: str, body: Callable[[Actor], Any] = lambda _me: None
+) -> Callable[[Actor], None]:
     def act(me: Actor) -> None:
         if account := me.account():
             me.ask(method, f"/v1/accounts/{account}{end}", body(me))
@@ -220,9 +224,7 @@ def link_by_event(me: Actor) -> None:
         "request_id": detail["request_id"],
         "expires_at": end,
     }
-    sealed = me.world.kms.encrypt(
-        KeyId="k", Plaintext=me.token.encode(), EncryptionContext=context
-    )
+    sealed = me.world.kms.encrypt(KeyId="k", Plaintext=me.token.encode(), EncryptionContext=context)
     detail["expires_at"] = end
     detail["sealed_token"] = base64.b64encode(sealed["CiphertextBlob"]).decode()
     me.world.bearers["seal"] = json.dumps(detail)
@@ -306,6 +308,8 @@ KINDS: Final[dict[str, Callable[[Actor], None]]] = {
     "writes as another release": write_as_other_release,
     "deletes a secret": delete_secret_by_hand,
 }
+
+
 @dataclass(frozen=True)
 class Theme:
     """Kinds of actors that get into each other's way, and what was before them."""
@@ -325,8 +329,14 @@ THEMES: Final = (
     Theme(("requests a link", "unlinks", "links by key", "replays a seal"), ("links by key",)),
     Theme(("renames", "suspends", "resumes", "links again", "unlinks"), ("links by key",)),
     Theme(("links by session", "links by form", "links by portal"), (), ("down",)),
-    Theme(("asks for a check", "requests a check", "links again"), ("links by key",), ("revoked", "incident")),
-    Theme(("deletes a secret", "links again", "links by key", "asks for a check"), ("links by key",)),
+    Theme(
+        ("asks for a check", "requests a check", "links again"),
+        ("links by key",),
+        ("revoked", "incident"),
+    ),
+    Theme(
+        ("deletes a secret", "links again", "links by key", "asks for a check"), ("links by key",)
+    ),
     Theme(("writes as another release", "links again", "renames", "unlinks"), ("links by key",)),
 )
 
@@ -364,7 +374,9 @@ def plan(seed: int, *, only: tuple[str, ...] = ()) -> Plan:
         kinds = draw.sample([*KINDS], draw.randint(2, 5))
         extra = draw.sample(BEFORE, draw.choice((0, 0, 0, 1)))
         before = ("links by key", *extra) if draw.random() < 0.7 else ()
-        theme = Theme(tuple(kinds), before, tuple(draw.choices(SPELLS)) if draw.random() < 0.3 else ())
+        theme = Theme(
+            tuple(kinds), before, tuple(draw.choices(SPELLS)) if draw.random() < 0.3 else ()
+        )
     actors = _cast(draw, theme.kinds)
     last = max(one[0] for one in actors)
     return Plan(

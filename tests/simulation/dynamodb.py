@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from simulation.errors import Exceptions, error
@@ -61,7 +62,7 @@ class Table:
     def get_item(
         self,
         *,
-        TableName: str,  # noqa: N803 - AWS's names
+        TableName: str,
         Key: Item,
         ConsistentRead: bool = False,
         **options: Any,
@@ -70,7 +71,7 @@ class Table:
         found = self._seen(key_of(Key), 0.0 if ConsistentRead else self.lag())
         return {"Item": found} if found is not None else {}
 
-    def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
+    def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:
         answer = {}
         for table, asked in RequestItems.items():
             lag = 0.0 if asked.get("ConsistentRead") else self.lag()
@@ -81,11 +82,11 @@ class Table:
     def query(
         self,
         *,
-        TableName: str,  # noqa: N803
-        KeyConditionExpression: str,  # noqa: N803
-        IndexName: str = "",  # noqa: N803
-        ScanIndexForward: bool = True,  # noqa: N803
-        ConsistentRead: bool = False,  # noqa: N803
+        TableName: str,
+        KeyConditionExpression: str,
+        IndexName: str = "",
+        ScanIndexForward: bool = True,
+        ConsistentRead: bool = False,
         **options: Any,
     ) -> dict[str, Any]:
         sort = INDEXES[IndexName][1] if IndexName else "sk"
@@ -109,7 +110,9 @@ class Table:
             options=options,
         )
 
-    def scan(self, *, TableName: str, ConsistentRead: bool = False, **options: Any) -> dict[str, Any]:  # noqa: N803
+    def scan(
+        self, *, TableName: str, ConsistentRead: bool = False, **options: Any
+    ) -> dict[str, Any]:
         lag = 0.0 if ConsistentRead else self.lag()
         seen = [one for key in self.history if (one := self._seen(key, lag))]
         return self._page(seen, sort="pk", forward=True, keys=None, index="", options=options)
@@ -166,12 +169,12 @@ class Table:
 
     # Writes
 
-    def put_item(self, *, TableName: str, Item: Item, **options: Any) -> dict[str, Any]:  # noqa: N803
+    def put_item(self, *, TableName: str, Item: Item, **options: Any) -> dict[str, Any]:
         self._check(Item, options)
         self._write(key_of(Item), Item)
         return {}
 
-    def delete_item(self, *, TableName: str, Key: Item, **options: Any) -> dict[str, Any]:  # noqa: N803
+    def delete_item(self, *, TableName: str, Key: Item, **options: Any) -> dict[str, Any]:
         self._check(Key, options)
         before = self.items.get(key_of(Key))
         self._write(key_of(Key), None)
@@ -181,9 +184,9 @@ class Table:
     def update_item(
         self,
         *,
-        TableName: str,  # noqa: N803
+        TableName: str,
         Key: Item,
-        UpdateExpression: str,  # noqa: N803
+        UpdateExpression: str,
         **options: Any,
     ) -> dict[str, Any]:
         before = self._check(Key, options, update=UpdateExpression)
@@ -202,13 +205,13 @@ class Table:
     def transact_write_items(
         self,
         *,
-        TransactItems: list[dict[str, Any]],  # noqa: N803
-        ClientRequestToken: str = "",  # noqa: N803
+        TransactItems: list[dict[str, Any]],
+        ClientRequestToken: str = "",
     ) -> dict[str, Any]:
         now = self.clock()
         text = json.dumps(TransactItems, sort_keys=True, default=str)
-        at, same = self._tokens.get(ClientRequestToken, (0.0, ""))
-        if ClientRequestToken and at + _TOKENS_KEPT > now:
+        at, same = self._tokens.get(ClientRequestToken, (-inf, ""))
+        if at + _TOKENS_KEPT > now:
             if same != text:
                 raise error("IdempotentParameterMismatchException")
             return {}
@@ -240,9 +243,7 @@ class Table:
                     writes[key] = self._update(given, asked["UpdateExpression"], asked)
         if any(one["Code"] != "None" for one in reasons):
             codes = ", ".join(one["Code"] for one in reasons)
-            raise error(
-                "TransactionCanceledException", f"[{codes}]", CancellationReasons=reasons
-            )
+            raise error("TransactionCanceledException", f"[{codes}]", CancellationReasons=reasons)
         if ClientRequestToken:
             self._tokens[ClientRequestToken] = (now, text)
         told = [self._store(key, after) for key, after in writes.items()]

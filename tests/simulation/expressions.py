@@ -258,7 +258,9 @@ def _given(parser: _Parser) -> frozenset[str]:
     return frozenset(part for part in parts if part[0] in "#:")
 
 
-def check_given(*texts: str | None, names: Names, values: Values, update: str | None = None) -> None:
+def check_given(
+    *texts: str | None, names: Names, values: Values, update: str | None = None
+) -> None:
     """Refuse names and values that no expression uses, as DynamoDB does."""
     used: set[str] = set()
     for text in texts:

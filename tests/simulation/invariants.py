@@ -51,14 +51,14 @@ ATTEMPTS: Final = 5
 _deserialize = TypeDeserializer().deserialize
 
 
-def text(item: Item, name: str) -> str:
-    """Return a text of a row, '' where it has none."""
-    return str(item.get(name, {}).get("S", ""))
+def text(item: Item | None, name: str) -> str:
+    """Return a text of a row, '' where there is none."""
+    return str((item or {}).get(name, {}).get("S", ""))
 
 
-def pinned(item: Item) -> str:
+def pinned(item: Item | None) -> str:
     """Return the version that consumers read, '' where there is none."""
-    return str(item["secret"]["M"]["version_id"]["S"]) if "secret" in item else ""
+    return str(item["secret"]["M"]["version_id"]["S"]) if item and "secret" in item else ""
 
 
 def revision(item: Item) -> int:
@@ -130,7 +130,7 @@ class Watch:
         key, kind = item["pk"]["S"], item["sk"]["S"]
         if kind == "ACCOUNT":
             self._timed(self._open, key, "attempts_rest", bool(new) and "attempt" in new)
-            waits = bool(new) and text(new, "status") == "pending" and not text(new, "parked_until")
+            waits = text(new, "status") == "pending" and not text(new, "parked_until")
             self._timed(self._pending, key, "pending_rest", waits)
             if is_account(new):
                 assert new
@@ -155,19 +155,12 @@ class Watch:
             assert item
             self._serves(item)
 
-    def event(self, entry: dict[str, Any]) -> None:
-        pass
-
-    def asked(
-        self, request: str, process: Process, method: str, path: str, bearer: str, body: Any
-    ) -> None:
+    def asked(self, process: Process, method: str, path: str, bearer: str, body: Any) -> None:
         if session := _session(method, path, bearer, body):
             process.kept["dry_run"] = isinstance(body, dict) and bool(body.get("dry_run"))
             self._invocations[session].append(process)
 
-    def answered(
-        self, request: str, method: str, path: str, bearer: str, body: Any, answer: Answered
-    ) -> None:
+    def answered(self, method: str, path: str, bearer: str, body: Any, answer: Answered) -> None:
         if answer.status == 500:
             self.broken("S3", "an internal error was answered")
         if answer.status == 422 and (session := _session(method, path, bearer, body)):
@@ -217,7 +210,7 @@ class Watch:
     def _account(self, old: Item | None, new: Item) -> None:
         if version := pinned(new):
             self._committed[new["id"]["S"]].add(version)
-        status, before = text(new, "status"), text(old, "status") if old else ""
+        status, before = text(new, "status"), text(old, "status")
         if old and revision(old):
             self._decisions(old, new)
         if status != "unlinked" and status != before:
@@ -233,8 +226,11 @@ class Watch:
     def _decisions(self, old: Item, new: Item) -> None:
         """What somebody has decided is changed by who decides otherwise, which the ledger tells."""
         for name, action, changed in (
-            ("a suspended account", "resumed", text(old, "status") == "suspended"
-             and text(new, "status") == "active"),
+            (
+                "a suspended account",
+                "resumed",
+                text(old, "status") == "suspended" and text(new, "status") == "active",
+            ),
             ("a label", "renamed", text(old, "label") != text(new, "label")),
         ):
             if changed:
@@ -318,7 +314,10 @@ class Watch:
         self._changes[f"request {request}"].append((now, "", ""))
         asked = self._requests.get(request)
         if asked and any(
-            time > asked for time, _, other in self._changes[self._pair(account)] if other != request):
+            time > asked
+            for time, _, other in self._changes[self._pair(account)]
+            if other != request
+        ):
             self.broken("I11", "a request was done over newer work")
 
     def _link_answered(self, token: str, answer: Answered) -> None:
@@ -329,19 +328,25 @@ class Watch:
         verified = any(text(one, "status") != "pending" for one in versions)
         if not held or not (verified or answer.status == 202):
             self.broken("I3", f"{answer.status} was answered and nothing was committed")
-        if answer.status != 202 and answer.body.get("status") not in {"active", "suspended", "error", "unlinked"}:
+        if answer.status != 202 and answer.body.get("status") not in {
+            "active",
+            "suspended",
+            "error",
+            "unlinked",
+        }:
             self.broken("I3", f"{answer.status} was answered with {answer.body.get('status')}")
 
     def _unlink_answered(self, account: str, answer: Answered) -> None:
         item = self.world.table.items.get((f"ACCOUNT#{account}", "ACCOUNT"))
         receipt = answer.body.get("deletion") or {}
         if answer.body.get("status") != "unlinked":
-            self.broken("I13", "unlinking was answered with success and the account is not unlinked")
-        name = text(item, "secret_name") if item else ""
-        secret = self.world.vault.secrets.get(name)
-        if receipt.get("scheduled_at") and secret and secret.scheduled_at is None:
-            if item and text(item, "status") == "unlinked":
-                self.broken("I13", "a receipt of a deletion whose secret is there")
+            self.broken(
+                "I13", "unlinking was answered with success and the account is not unlinked"
+            )
+        secret = self.world.vault.secrets.get(text(item, "secret_name"))
+        there = secret is not None and secret.scheduled_at is None
+        if receipt.get("scheduled_at") and there and text(item, "status") == "unlinked":
+            self.broken("I13", "a receipt of a deletion whose secret is there")
 
     # At rest
 
@@ -391,7 +396,7 @@ class Watch:
 
     def _row_of(self, secret_name: str) -> Item | None:
         row = self.world.table.items.get(row_key(secret_name))
-        named = is_account(row) and text(row, "secret_name") == secret_name  # type: ignore[arg-type]
+        named = is_account(row) and text(row, "secret_name") == secret_name
         return row if named else None
 
     def _rests(self, item: Item) -> None:
@@ -401,9 +406,9 @@ class Watch:
         status = text(item, "status")
         name = text(item, "secret_name")
         secret = self.world.vault.secrets.get(name)
-        if until := text(item, "parked_until"):
-            if status == "pending" and (now - datetime.fromisoformat(until)).total_seconds() > 900:
-                self.broken("I10", "a parked link has not ended by its time")
+        until = text(item, "parked_until") if status == "pending" else ""
+        if until and (now - datetime.fromisoformat(until)).total_seconds() > 900:
+            self.broken("I10", "a parked link has not ended by its time")
         if status in {"active", "error", "pending"} and "due_at" not in item:
             self.broken("I10", f"an account that is {status} has no due date")
         if status == "unlinked":
@@ -414,7 +419,10 @@ class Watch:
                 self.broken("I13", "the receipt of an unlinking is never complete")
             return
         if name in self._deleted_by_hand:
-            if status == "active" and self._deleted_by_hand[name] + 86400 * 1.1 + 1800 < self.world.scheduler.now:
+            if (
+                status == "active"
+                and self._deleted_by_hand[name] + 86400 * 1.1 + 1800 < self.world.scheduler.now
+            ):
                 self.broken("I1", "an active account has no secret since somebody deleted it")
             return
         if secret is None or secret.scheduled_at is not None:
@@ -447,7 +455,11 @@ class Watch:
             if sk != "SESSION":
                 continue
             session = pk.removeprefix("SESSION#")
-            cost = ATTEMPTS - int(item["attempts_left"]["N"]) - len(item.get("claims", {}).get("M", {}))
+            cost = (
+                ATTEMPTS
+                - int(item["attempts_left"]["N"])
+                - len(item.get("claims", {}).get("M", {}))
+            )
             verdicts = sum(_verdict(one) for one in self._invocations[session])
             if cost > verdicts:
                 self.broken("I12", "an attempt was taken without a verdict")
@@ -461,12 +473,14 @@ class Watch:
             detail = json.loads(entry["Detail"])
             if detail["event_id"] not in seen:
                 seen.add(detail["event_id"])
-                told[(detail["account"] or {}).get("id", "")].append(detail | {"type": entry["DetailType"]})
+                told[(detail["account"] or {}).get("id", "")].append(
+                    detail | {"type": entry["DetailType"]}
+                )
         for (pk, sk), history in self.world.table.history.items():
             if sk == "ACCOUNT":
                 versions = [one for _, one in history]
                 self._tells(versions, told.pop(pk.removeprefix("ACCOUNT#"), []))
-        for account, events in told.items():
+        for events in told.values():
             known = {"Link Rejected", "Request Refused"}
             if any(one["type"] not in known for one in events):
                 self.broken("I7", "an event of an account that never was")
@@ -484,7 +498,10 @@ class Watch:
             if number is None:
                 if one["type"] not in {"Link Rejected", "Request Refused"}:
                     self.broken("I7", f"{one['type']} without an account")
-            elif number not in committed or text(committed[number], "status") != one["account"]["status"]:
+            elif (
+                number not in committed
+                or text(committed[number], "status") != one["account"]["status"]
+            ):
                 self.broken("I7", f"{one['type']} tells of what was not committed")
         before: Item = {}
         for number, item in sorted(committed.items()):
@@ -492,8 +509,11 @@ class Watch:
             if wanted and not any(
                 one["account"].get("revision") == number and one["type"] in wanted for one in events
             ):
-                self.broken("I7", f"a change from {text(before, 'status') or 'nothing'} to "
-                            f"{text(item, 'status')} has no event")
+                self.broken(
+                    "I7",
+                    f"a change from {text(before, 'status') or 'nothing'} to "
+                    f"{text(item, 'status')} has no event",
+                )
             before = item
 
     def _tokens_stay_put(self) -> None:

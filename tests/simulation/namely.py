@@ -30,7 +30,7 @@ class Spell:
     """A time (seconds) in which something is the matter with Namely.
 
     `down`: everything is 503. `incident`: the site's own page is 503 and every token is refused.
-    `crowded`: the list of people is throttled (406). `revoked`: A and B are refused, as they should.
+    `crowded`: the list of people is throttled (406). `revoked`: A and B are refused, rightly.
     """
 
     kind: str
@@ -85,5 +85,10 @@ def _json(body: Any) -> Answer:
     return Answer(200, is_json=True, body=body)
 
 
-LOST: Final = (Failure.TIMEOUT, Failure.UNUSABLE, Answer(503, is_json=False), Answer(429, is_json=False))
+LOST: Final = (
+    Failure.TIMEOUT,
+    Failure.UNUSABLE,
+    Answer(503, is_json=False),
+    Answer(429, is_json=False),
+)
 """What the adapter makes of a question that failed."""

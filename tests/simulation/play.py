@@ -94,7 +94,11 @@ def _live(world: World, watch: Watch, asked: Plan) -> None:
         any(one.end > rest for one in asked.spells)
         or watch.has_orphans()
         or world.wire.very_late
-        or any(text(one, "status") == "pending" for one in world.table.items.values() if is_account(one))
+        or any(
+            text(one, "status") == "pending"
+            for one in world.table.items.values()
+            if is_account(one)
+        )
         or watch._deleted_by_hand
         or draw.random() < 0.2
     )
@@ -135,7 +139,7 @@ def _prelude(world: World, asked: Plan) -> None:
 
 
 def _unlink_all(world: World, watch: Watch) -> float:
-    """Unlink every account, which is possible within a minute at any time; return when it is done."""
+    """Unlink every account, which is possible within a minute; return when it is done."""
     key = world.bearers["key"]
     scheduler = world.scheduler
 
@@ -151,7 +155,9 @@ def _unlink_all(world: World, watch: Watch) -> float:
             scheduler.sleep(float(answer.body.get("retry_after") or 5))
 
     asked = [
-        scheduler.spawn(f"at last {one['id']['S'][-4:]} unlinks", lambda one=one: unlink(one["id"]["S"]))
+        scheduler.spawn(
+            f"at last {one['id']['S'][-4:]} unlinks", lambda one=one: unlink(one["id"]["S"])
+        )
         for one in list(world.table.items.values())
         if is_account(one) and text(one, "status") not in {"unlinked", "pending"}
     ]

@@ -27,12 +27,12 @@ class Killed(BaseException):
 
 _MISSING: Final = object()
 _ROUTER: Final = ("current_event", "lambda_context")
-"""Powertools keeps the request in a class: a container of Lambda has one at a time, we have many."""
+"""Powertools keeps the request in a class: a container of Lambda has one at a time, not we."""
 
 
 @dataclass(eq=False)
 class Process:
-    """Something that runs beside others. `ends_at` is when it is killed; `calls` how many it made."""
+    """Something that runs beside others. It is killed at `ends_at`; it has made so many `calls`."""
 
     name: str
     body: Callable[[], Any]
@@ -146,7 +146,7 @@ class Scheduler:
         process = self.current
         if not process.doomed:
             self.wake(process, process._wakes, min(self.now + seconds, process.ends_at))
-            self._switch(process)
+            self._switch()
         if process.doomed or self.now >= process.ends_at:
             process.kill()
             raise Killed
@@ -163,13 +163,13 @@ class Scheduler:
             end = min(self.now + most, process.ends_at)
             if end < inf:
                 self.wake(process, process._wakes, end)
-            self._switch(process)
+            self._switch()
         if process.doomed or self.now >= process.ends_at:
             process.kill()
             raise Killed
         return other.ended
 
-    def _switch(self, process: Process) -> None:
+    def _switch(self) -> None:
         kept = [(name, BaseRouter.__dict__.get(name, _MISSING)) for name in _ROUTER]
         self.hub.switch()
         for name, value in kept:

@@ -58,15 +58,17 @@ class Vault:
     def create_secret(
         self,
         *,
-        Name: str,  # noqa: N803 - AWS's names
-        ClientRequestToken: str,  # noqa: N803
-        SecretString: str,  # noqa: N803
-        KmsKeyId: str = "",  # noqa: N803
-        Tags: list[dict[str, str]] | None = None,  # noqa: N803
+        Name: str,
+        ClientRequestToken: str,
+        SecretString: str,
+        KmsKeyId: str = "",
+        Tags: list[dict[str, str]] | None = None,
     ) -> dict[str, Any]:
         found = self._find(Name)
         if found and found.scheduled_at is not None:
-            raise error("InvalidRequestException", "a secret of this name is scheduled for deletion")
+            raise error(
+                "InvalidRequestException", "a secret of this name is scheduled for deletion"
+            )
         if found:
             if found.values.get(ClientRequestToken) != SecretString:
                 raise error("ResourceExistsException")
@@ -82,10 +84,10 @@ class Vault:
     def put_secret_value(
         self,
         *,
-        SecretId: str,  # noqa: N803
-        ClientRequestToken: str,  # noqa: N803
-        SecretString: str,  # noqa: N803
-        VersionStages: list[str] | None = None,  # noqa: N803
+        SecretId: str,
+        ClientRequestToken: str,
+        SecretString: str,
+        VersionStages: list[str] | None = None,
     ) -> dict[str, Any]:
         secret = self._usable(SecretId)
         known = secret.values.get(ClientRequestToken)
@@ -110,10 +112,10 @@ class Vault:
     def update_secret_version_stage(
         self,
         *,
-        SecretId: str,  # noqa: N803
-        VersionStage: str,  # noqa: N803
-        RemoveFromVersionId: str = "",  # noqa: N803
-        MoveToVersionId: str = "",  # noqa: N803
+        SecretId: str,
+        VersionStage: str,
+        RemoveFromVersionId: str = "",
+        MoveToVersionId: str = "",
     ) -> dict[str, Any]:
         secret = self._usable(SecretId)
         holder = secret.labels.get(VersionStage)
@@ -137,9 +139,9 @@ class Vault:
     def get_secret_value(
         self,
         *,
-        SecretId: str,  # noqa: N803
-        VersionId: str = "",  # noqa: N803
-        VersionStage: str = "",  # noqa: N803
+        SecretId: str,
+        VersionId: str = "",
+        VersionStage: str = "",
     ) -> dict[str, Any]:
         secret = self._usable(SecretId)
         version = VersionId or secret.labels.get(VersionStage or CURRENT, "")
@@ -153,7 +155,7 @@ class Vault:
             "VersionStages": secret.stages().get(version, []),
         }
 
-    def describe_secret(self, *, SecretId: str) -> dict[str, Any]:  # noqa: N803
+    def describe_secret(self, *, SecretId: str) -> dict[str, Any]:
         secret = self._found(SecretId)
         described = {
             "ARN": secret.arn,
@@ -169,9 +171,9 @@ class Vault:
     def delete_secret(
         self,
         *,
-        SecretId: str,  # noqa: N803
-        RecoveryWindowInDays: int = 30,  # noqa: N803
-        ForceDeleteWithoutRecovery: bool = False,  # noqa: N803
+        SecretId: str,
+        RecoveryWindowInDays: int = 30,
+        ForceDeleteWithoutRecovery: bool = False,
     ) -> dict[str, Any]:
         now, secret = self.clock(), self._find(SecretId)
         if ForceDeleteWithoutRecovery:
@@ -192,7 +194,7 @@ class Vault:
             "DeletionDate": _moment(secret.gone_at),
         }
 
-    def restore_secret(self, *, SecretId: str) -> dict[str, Any]:  # noqa: N803
+    def restore_secret(self, *, SecretId: str) -> dict[str, Any]:
         secret = self._found(SecretId)
         secret.scheduled_at = None
         self.changed(secret.name)
@@ -201,10 +203,10 @@ class Vault:
     def list_secrets(
         self,
         *,
-        Filters: list[dict[str, Any]] | None = None,  # noqa: N803
-        IncludePlannedDeletion: bool = False,  # noqa: N803
-        MaxResults: int = 100,  # noqa: N803
-        NextToken: str = "",  # noqa: N803
+        Filters: list[dict[str, Any]] | None = None,
+        IncludePlannedDeletion: bool = False,
+        MaxResults: int = 100,
+        NextToken: str = "",
         **options: Any,
     ) -> dict[str, Any]:
         until = self.clock() - self.lag()
@@ -214,9 +216,7 @@ class Vault:
         shown += [one for time, one in self._removed if time > until]
         for wanted in Filters or []:
             assert wanted["Key"] == "name", wanted
-            shown = [
-                one for one in shown if any(one.name.startswith(v) for v in wanted["Values"])
-            ]
+            shown = [one for one in shown if any(one.name.startswith(v) for v in wanted["Values"])]
         if not IncludePlannedDeletion:
             shown = [one for one in shown if one.scheduled_at is None]
         shown.sort(key=lambda one: one.name)

@@ -20,7 +20,7 @@ class Queue:
     sent: Callable[[str, str], None]
     exceptions: Exceptions = field(default_factory=Exceptions)
 
-    def send_message(self, *, QueueUrl: str, MessageBody: str) -> dict[str, Any]:  # noqa: N803 - AWS's names
+    def send_message(self, *, QueueUrl: str, MessageBody: str) -> dict[str, Any]:
         self.sent(QueueUrl, MessageBody)
         return {"MessageId": "m"}
 
@@ -33,7 +33,7 @@ class Bus:
     refuses: Callable[[], bool] = lambda: False
     exceptions: Exceptions = field(default_factory=Exceptions)
 
-    def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+    def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:
         if not 1 <= len(Entries) <= 10:
             raise error("ValidationException")
         answers: list[dict[str, str]] = []
@@ -56,9 +56,9 @@ class Kms:
     def encrypt(
         self,
         *,
-        KeyId: str,  # noqa: N803
-        Plaintext: bytes,  # noqa: N803
-        EncryptionContext: dict[str, str],  # noqa: N803
+        KeyId: str,
+        Plaintext: bytes,
+        EncryptionContext: dict[str, str],
     ) -> dict[str, Any]:
         text = base64.b64encode(Plaintext).decode()[::-1]
         sealed = json.dumps([text, sorted(EncryptionContext.items())]).encode()
@@ -67,9 +67,9 @@ class Kms:
     def decrypt(
         self,
         *,
-        CiphertextBlob: bytes,  # noqa: N803
-        EncryptionContext: dict[str, str],  # noqa: N803
-        KeyId: str = "",  # noqa: N803
+        CiphertextBlob: bytes,
+        EncryptionContext: dict[str, str],
+        KeyId: str = "",
     ) -> dict[str, Any]:
         if not 1 <= len(CiphertextBlob) <= 6144:
             raise error("ValidationException")

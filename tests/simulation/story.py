@@ -56,14 +56,16 @@ def _smaller(played: Played) -> Iterator[Plan]:
         (name, value) = next(iter(simple.items()))
         if getattr(weather, name) != value:
             yield replace(plan, weather=replace(weather, **simple))
-    met = {one.fault for one in played.story if one.fault and one.fault not in weather.muted}
+    met = {one.call for one in played.story if one.met} - weather.muted
     for fault in sorted(met):
         yield replace(plan, weather=replace(weather, muted=weather.muted | {fault}))
 
 
 _ID: Final = re.compile(r"(acc|cs|evt|ps|key)_([0-9A-Za-z]{5})[0-9A-Za-z]{15,}([0-9A-Za-z]{4})")
 _LONG: Final = re.compile(r"([a-z])\1{63}")
-_UUID: Final = re.compile(r"([0-9a-f]{4})[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_UUID: Final = re.compile(
+    r"([0-9a-f]{4})[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+)
 
 
 def short(text: str) -> str:
@@ -79,7 +81,9 @@ def told(played: Played) -> list[str]:
     lines = [f"seed {plan.seed}: calls take {weather.slowness} s on average"]
     if plan.prelude:
         lines.append("before: somebody " + ", then ".join(plan.prelude))
-    lines += [f"Namely: {one.kind} from {one.start:.0f} s to {one.end:.0f} s" for one in plan.spells]
+    lines += [
+        f"Namely: {one.kind} from {one.start:.0f} s to {one.end:.0f} s" for one in plan.spells
+    ]
     lines += [
         f"{one} is out from {start:.0f} s to {end:.0f} s" for one, start, end in weather.outages
     ]
@@ -108,7 +112,11 @@ def _details(step: Step) -> str:
     if not asked:
         return ""
     if step.what.startswith("is answered"):
-        shown = {key: asked[key] for key in ("code", "status", "id", "retry_after", "state") if key in asked}
+        shown = {
+            key: asked[key]
+            for key in ("code", "status", "id", "retry_after", "state")
+            if key in asked
+        }
         return f" {shown}"
     if "TransactItems" in asked:
         parts = []

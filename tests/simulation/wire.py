@@ -6,6 +6,7 @@ our settings, and what it meets is drawn by the process that makes it.
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -64,9 +65,9 @@ _TOKENS: Final = {
 
 @dataclass
 class Weather:
-    """How a run is: how slow calls are (mean seconds), which faults they meet, how often, until when.
+    """How slow calls are (mean seconds), which faults they meet, how often, and until when.
 
-    `outages` are times in which a service of AWS fails; `muted` are faults that are left out, by
+    `outages` are times in which a service of AWS fails. `muted` are faults that are left out, by
     process and number of its call, to find the fewest that matter.
     """
 
@@ -89,7 +90,9 @@ class Step:
     what: str
     details: dict[str, Any] = field(default_factory=dict)
     outcome: str = ""
-    fault: tuple[str, int] | None = None
+    met: Fault | None = None
+    call: tuple[str, int] = ("", 0)
+    """Which call of which process it is."""
 
 
 class Client:
@@ -117,13 +120,11 @@ class _Paginator:
 
     operation: Callable[..., Any]
 
-    def paginate(self, *, PaginationConfig: dict[str, int], **asked: Any) -> Iterator[Any]:  # noqa: N803 - AWS's names
+    def paginate(self, *, PaginationConfig: dict[str, int], **asked: Any) -> Iterator[Any]:
         page = self.operation(**asked, MaxResults=PaginationConfig["PageSize"])
         yield page
         while token := page.get("NextToken"):
-            page = self.operation(
-                **asked, MaxResults=PaginationConfig["PageSize"], NextToken=token
-            )
+            page = self.operation(**asked, MaxResults=PaginationConfig["PageSize"], NextToken=token)
             yield page
 
 
@@ -151,8 +152,7 @@ class Wire:
         fault, times = self._fault(process, service, operation)
         step = Step(scheduler.now, process.name, f"{service} {operation}", asked)
         self.story.append(step)
-        if fault:
-            step.fault = (process.name, process.calls)
+        step.met, step.call = fault, (process.name, process.calls)
         last: Exception | None = None
         for attempt in range(ATTEMPTS):
             self._pause(process)
@@ -241,9 +241,7 @@ class Wire:
         process.invocation.kill()
         raise Killed
 
-    def _late(
-        self, service: str, operation: str, asked: dict[str, Any], process: Process
-    ) -> None:
+    def _late(self, service: str, operation: str, asked: dict[str, Any], process: Process) -> None:
         """Let a call take effect later, when nobody waits for it any more."""
         scheduler = self.world.scheduler
         most = LATENESS
@@ -261,17 +259,13 @@ class Wire:
             self.story.append(step)
             if operation == "delete_secret":
                 self.world.watch.deleted_late(asked["SecretId"])
-            try:
+            with contextlib.suppress(ClientError):
                 self._effect(service, operation, asked, step)
-            except ClientError:
-                pass
             step.outcome = f"takes effect late: {step.outcome or 'done'}"
 
         scheduler.at(scheduler.now + wait, land)
 
-    def _effect(
-        self, service: str, operation: str, asked: dict[str, Any], step: Step
-    ) -> Any:
+    def _effect(self, service: str, operation: str, asked: dict[str, Any], step: Step) -> Any:
         try:
             answer = getattr(self.world.backends[service], operation)(**asked)
         except ClientError as failed:
@@ -290,13 +284,13 @@ class Wire:
         self.story.append(step)
         self._pause(process)
         left = max(deadline - self.world.monotonic(), 0.0)
+        step.met, step.call = fault, (process.name, process.calls)
         if fault in KILLS:
-            step.fault, step.outcome = (process.name, process.calls), fault
+            step.outcome = fault
             self.trouble = scheduler.now
             process.invocation.kill()
             raise Killed
         if fault:
-            step.fault = (process.name, process.calls)
             self.trouble = scheduler.now
             if fault in {Fault.TIMED_OUT, Fault.LATE, Fault.FROZEN}:
                 scheduler.sleep(left)
@@ -334,7 +328,11 @@ class Wire:
         draw = process.random
         luck, which, times = draw.random(), draw.random(), draw.random()
         weather = self.weather
-        if not weather.faults or self.world.scheduler.now > weather.until or process.kept.get("calm"):
+        if (
+            not weather.faults
+            or self.world.scheduler.now > weather.until
+            or process.kept.get("calm")
+        ):
             return None, 0
         often = weather.often
         if service == "secretsmanager" or not operation.startswith(_READS):
@@ -351,11 +349,8 @@ class Wire:
 
     def _out(self, service: str, process: Process) -> bool:
         now = self.world.scheduler.now
-        out = any(
-            service == one and start <= now < end for one, start, end in self.weather.outages
-        )
+        out = any(service == one and start <= now < end for one, start, end in self.weather.outages)
         if out and process.random.random() < 0.95:
             self.trouble = now
             return True
         return False
-

@@ -199,7 +199,7 @@ class World:
         caller = self.scheduler.current.name
         asked = self.invoke(name, event, name=f"{caller} {method} {path} ({request_id})")
         asked.kept |= {"calm": calm, "request": request_id}
-        self.watch.asked(request_id, asked, method, path, bearer, body)
+        self.watch.asked(asked, method, path, bearer, body)
         self.scheduler.wait(asked, most=patience)
         answer = Answered(0, {})
         if asked.ended and asked.result:
@@ -209,7 +209,7 @@ class World:
         self.wire.story.append(
             Step(self.scheduler.now, caller, f"is answered {answer.status}", answer.body)
         )
-        self.watch.answered(request_id, method, path, bearer, body, answer)
+        self.watch.answered(method, path, bearer, body, answer)
         return answer
 
     def invoke(self, function: str, event: dict[str, Any], *, name: str) -> Process:
@@ -283,7 +283,9 @@ class World:
         for copy in range(copies):
             name = f"check of message {number}" + ("" if copy == 0 else " again")
             wait = self.random.uniform(0.01, 1.0) + 30 * copy * self.random.random()
-            self.scheduler.spawn(f"queue: {name}", lambda name=name: self._receive(name, message), after=wait)
+            self.scheduler.spawn(
+                f"queue: {name}", lambda name=name: self._receive(name, message), after=wait
+            )
 
     def _receive(self, name: str, message: str) -> None:
         for attempt in range(MOST_RECEIVES):
@@ -310,7 +312,9 @@ class World:
         tries, size = 0, int(_STREAM["BatchSize"])
         while self._told < len(self.table.stream):
             batch = self.table.stream[self._told : self._told + size]
-            asked = self.invoke("publish", {"Records": batch}, name=f"publish {self._number('publish')}")
+            asked = self.invoke(
+                "publish", {"Records": batch}, name=f"publish {self._number('publish')}"
+            )
             self.scheduler.wait(asked)
             match asked.result:
                 case {"batchItemFailures": [{"itemIdentifier": number}]}:
@@ -346,7 +350,6 @@ class World:
 
     def _put(self, entry: dict[str, Any]) -> None:
         self.events.append((self.scheduler.now, entry))
-        self.watch.event(entry)
 
     def _refused(self) -> bool:
         return (
@@ -478,8 +481,14 @@ def stack() -> Iterator[None]:
         held.enter_context(patch.object(bootstrap, "NamelyApi", _NamelyApi))
         held.enter_context(patch.object(bootstrap, "ThreadPoolExecutor", _Threads))
         held.enter_context(patch.object(bootstrap, "now", lambda: _now().moment()))
-        held.enter_context(patch.object(time, "monotonic", lambda: _world.monotonic() if _world else _monotonic()))
-        held.enter_context(patch.object(time, "time_ns", lambda: int(_world.clock() * 1e9) if _world else _time_ns()))
+        held.enter_context(
+            patch.object(time, "monotonic", lambda: _world.monotonic() if _world else _monotonic())
+        )
+        held.enter_context(
+            patch.object(
+                time, "time_ns", lambda: int(_world.clock() * 1e9) if _world else _time_ns()
+            )
+        )
         held.enter_context(patch.object(os, "urandom", _random_bytes))
         held.enter_context(patch.object(random, "_urandom", _random_bytes))
         held.enter_context(warnings.catch_warnings())
