@@ -192,17 +192,17 @@ def _offline(visitor: Visitor) -> None:
 
 def _form_linked(visitor: Visitor) -> None:
     send_example_form(visitor, "acme")
-    visitor.page.wait_for_url("**/v1/accounts")
+    visitor.page.wait_for_url("**/result?*")
 
 
 def _form_refused(visitor: Visitor) -> None:
     send_example_form(visitor, "acme", token="NotTheRightToken0123456789")
-    visitor.page.wait_for_url("**/v1/accounts")
+    visitor.page.wait_for_url("**/result?*")
 
 
 def _form_parked(visitor: Visitor) -> None:
     send_example_form(visitor, "error-503")
-    visitor.page.wait_for_url("**/v1/accounts")
+    visitor.page.wait_for_url("**/result?*")
 
 
 def embedded(visitor: Visitor) -> None:
