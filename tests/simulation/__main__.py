@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from typing import Final
 
-from simulation import report, world
+from simulation import report, stack
 from simulation.breaks import BREAKS, broken
 from simulation.play import play
 from simulation.report import Batch
@@ -35,7 +35,7 @@ _open = ExitStack()
 def begin() -> None:
     """Make a process ready to play."""
     gc.disable()
-    _open.enter_context(world.stack())
+    _open.enter_context(stack.stack())
 
 
 def some(first: int, number: int) -> Batch:

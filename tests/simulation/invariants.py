@@ -373,9 +373,14 @@ class Watch:
             if row and any(one.startswith("NAMELY_LINK") for one in secret.labels):
                 self.broken("I9", "a candidate's label is left a quarter of an hour later")
 
-    def has_orphans(self) -> bool:
-        """Whether there are secrets that nobody's row names."""
-        return any(not self._row_of(name) for name in self.world.vault.secrets)
+    def waits(self) -> bool:
+        """Whether something waits for a check, for the reconcile or for Namely."""
+        strays = any(not self._row_of(name) for name in self.world.vault.secrets)
+        parked = any(
+            is_account(one) and text(one, "status") == "pending"
+            for one in self.world.table.items.values()
+        )
+        return strays or parked or bool(self._deleted_by_hand)
 
     def at_rest(self) -> None:
         """Look at everything once it has come to rest."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING
 
 from simulation.actors import Actor, Plan, furnish, plan
 from simulation.invariants import Violation, Watch, is_account, text
-from simulation.world import World, living
+from simulation.stack import living
+from simulation.world import World
 
 if TYPE_CHECKING:
-    from simulation.scheduler import Process
     from simulation.wire import Step
 
 _MINUTE = 60.0
@@ -25,37 +25,33 @@ class Played:
 
     plan: Plan
     violations: list[Violation]
-    attempts_rest: float = 0.0
-    pending_rest: float = 0.0
-    story: list[Step] = field(default_factory=list)
-    calls: int = 0
+    attempts_rest: float
+    pending_rest: float
+    story: list[Step]
 
 
 def play(what: int | Plan) -> Played:
     """Play a seed, or a plan that was made smaller."""
     asked = plan(what) if isinstance(what, int) else what
     world = World(asked.seed, replace(asked.weather), asked.spells)
-    watch = Watch(world)
-    world.watch = watch
+    watch = world.watch = Watch(world)
     with living(world):
         furnish(world)
-        _live(world, watch, asked)
+        _start_schedule(world)
+        _prelude(world, asked)
+        _play_actors(world, asked)
+        _come_to_rest(world, watch, asked)
+        _look_later(world, watch, asked)
     return Played(
-        asked,
-        watch.violations,
-        watch.attempts_rest,
-        watch.pending_rest,
-        world.wire.story,
-        len(world.wire.story),
+        asked, watch.violations, watch.attempts_rest, watch.pending_rest, world.wire.story
     )
 
 
-def _live(world: World, watch: Watch, asked: Plan) -> None:
+def _start_schedule(world: World) -> None:
+    """Sweep each minute; where nothing is due a sweep would only look, and is left out."""
     scheduler = world.scheduler
-    draw = random.Random(asked.seed + 1)
 
     def tick() -> None:
-        """The schedule, each minute; where nothing is due a sweep would only look."""
         now = scheduler.now
         if world.due() <= now + 1:
             world.sweep()
@@ -63,50 +59,55 @@ def _live(world: World, watch: Watch, asked: Plan) -> None:
         scheduler.at(max(now + _MINUTE, ceil(soonest / _MINUTE) * _MINUTE), tick)
 
     scheduler.at(_MINUTE, tick)
+
+
+def _play_actors(world: World, asked: Plan) -> None:
+    """Let everybody do what they do, until all of it has ended or taken effect."""
+    scheduler, draw = world.scheduler, random.Random(asked.seed + 1)
     for _ in range(draw.choice((0, 0, 0, 1, 2))):
-        at = draw.uniform(0, asked.end + 60)
-        scheduler.at(at, lambda: world.sweep({"task": "reconcile"}))
-    _prelude(world, asked)
-    actors: list[Process] = []
-    for start, name, kind in asked.actors:
-        if name not in asked.left_out:
-            actor = Actor(name, kind, world)
-            actors.append(scheduler.spawn(name, actor.run, after=start - scheduler.now))
-    scheduler.run(max([asked.end + 60, *(end for _, _, end in asked.weather.outages)]))
+        scheduler.at(draw.uniform(0, asked.end + 60), world.reconcile)
+    actors = [
+        scheduler.spawn(name, Actor(name, kind, world).run, after=start - scheduler.now)
+        for start, name, kind in asked.actors
+        if name not in asked.left_out
+    ]
+    scheduler.run(max([world.weather.until, *(end for _, _, end in asked.weather.outages)]))
     while world.busy() or not all(one.ended for one in actors):
         scheduler.run(scheduler.now + 5)
     for one in actors:
         if one.error is not None:
             raise one.error
-    rest = max(world.wire.trouble, scheduler.now - 5)
+
+
+def _come_to_rest(world: World, watch: Watch, asked: Plan) -> None:
+    """Look at what is over two and five minutes after the last fault."""
+    scheduler = world.scheduler
+    watch.rest = max(world.wire.trouble, scheduler.now - 5)
     world.weather.slowness = min(world.weather.slowness, 0.05)  # slow calls are a fault as well
     if asked.unlinks_at_last:
-        rest = _unlink_all(world, watch)
-    watch.rest = rest
-    scheduler.run(rest + 120)
+        watch.rest = _unlink_all(world, watch)
+    scheduler.run(watch.rest + 120)
     watch.attempts_over()
-    scheduler.run(rest + 300)
+    scheduler.run(watch.rest + 300)
     watch.pending_over()
-    end = max([rest, *(one.end for one in asked.spells)])
+
+
+def _look_later(world: World, watch: Watch, asked: Plan) -> None:
+    """Look at everything a quarter of an hour after the last fault, or a day where that matters."""
+    scheduler, draw = world.scheduler, random.Random(asked.seed + 2)
+    end = max([watch.rest, *(one.end for one in asked.spells)])
+    a_day = end > watch.rest or world.wire.very_late or watch.waits() or draw.random() < 0.2
     # The daily reconcile comes at some time of the day, and spares what is younger than an hour.
-    scheduler.at(end + 4000 + draw.random() * _DAY, lambda: world.sweep({"task": "reconcile"}))
-    longer = (
-        any(one.end > rest for one in asked.spells)
-        or watch.has_orphans()
-        or world.wire.very_late
-        or any(
-            text(one, "status") == "pending"
-            for one in world.table.items.values()
-            if is_account(one)
-        )
-        or watch._deleted_by_hand
-        or draw.random() < 0.2
-    )
+    scheduler.at(end + 4000 + draw.random() * _DAY, world.reconcile)
+    for _ in range(2):
+        late = draw.random() * 2 * _DAY
+        scheduler.at(end + draw.random() * _DAY, lambda late=late: world.table.expire(late=late))
     world.alone = True
+    scheduler.run(watch.rest + 900)
     if not world.wire.very_late:
-        scheduler.run(rest + 900)
         watch.young_strays()
-    scheduler.run(end + (_DAY * 1.1 + 3600 if longer else 900))
+    if a_day:
+        scheduler.run(end + _DAY * 1.1 + 3600)
     watch.at_rest()
 
 

@@ -11,8 +11,8 @@ from simulation.actors import plan
 from simulation.breaks import BREAKS, Break, broken
 from simulation.invariants import INVARIANTS
 from simulation.play import play
+from simulation.stack import stack
 from simulation.story import smallest, told
-from simulation.world import stack
 
 pytestmark = pytest.mark.no_cover
 SEEDS = 300

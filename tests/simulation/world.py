@@ -7,45 +7,28 @@ where it does: the queue to `check`, the stream to `publish`, the bus to `intake
 
 from __future__ import annotations
 
-import io
 import json
-import logging
-import os
 import random
-import sys
-import time
-import warnings
-from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
-from unittest.mock import patch
 
-import boto3
-
-from containers import Context, load
-from namely_link import bootstrap
+from containers import Context
 from namely_link.domain.problems import NamelyLinkError
 from simulation.dynamodb import Table
 from simulation.namely import Namely
 from simulation.scheduler import Killed, Scheduler
 from simulation.secretsmanager import Vault
 from simulation.services import Bus, Kms, Queue
-from simulation.wire import Client, Step, Weather, Wire
+from simulation.stack import DEPLOYED, warm
+from simulation.wire import Step, Weather, Wire
 from templates import ROOT, TEMPLATE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import ModuleType
-
-    from namely_link.domain.account import Subdomain, Token
-    from namely_link.domain.probe import Reply
     from simulation.scheduler import Process
 
 START: Final = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-PREFIX: Final = "stack/namely/"
 LINK: Final = "link"
 FUNCTIONS: Final = (LINK, "api", "check", "sweep", "publish", "intake")
 
@@ -67,22 +50,6 @@ _QUEUE: Final = _RESOURCES["CheckQueue"]["Properties"]
 VISIBILITY: Final = float(_QUEUE["VisibilityTimeout"])
 MOST_RECEIVES: Final = int(_QUEUE["RedrivePolicy"]["maxReceiveCount"])
 _STREAM: Final = _function("publish")["Events"]["Stream"]["Properties"]
-_DEPLOYED: Final = {
-    "TABLE_NAME": "table",
-    "STACK_NAME": "stack",
-    "STAGE": "sandbox",
-    "SECRET_PREFIX": PREFIX,
-    "RECHECK_SECONDS": "300",
-    "RECOVERY_WINDOW_DAYS": "7",
-    "EVENT_BUS": "stack",
-    "CHECK_QUEUE_URL": "https://checks",
-    "DEAD_LETTERS_URL": "https://dead-letters",
-    "SECRET_KEY_ARN": "arn:aws:kms:eu-central-1:123456789012:key/k",
-    "POWERTOOLS_METRICS_NAMESPACE": "namely-link",
-    "POWERTOOLS_METRICS_DISABLED": "true",
-    "POWERTOOLS_LOG_LEVEL": "CRITICAL",
-    "AWS_DEFAULT_REGION": "eu-central-1",
-}
 _REQUEST: Final = json.loads((ROOT / "events" / "api" / "read.json").read_text())
 
 
@@ -216,8 +183,7 @@ class World:
         """Start a function with an event, in a container that is free or new."""
 
         def run() -> Any:
-            free = _containers.setdefault(function, [])
-            container = free.pop() if free else _container(function)
+            container = warm.take(function)
             try:
                 return container.handler(event, Context(function_name=function))
             except Killed:
@@ -231,7 +197,7 @@ class World:
                 self.failures.append(f"{process.name}: {error!r}")
                 raise
             finally:
-                free.append(container)
+                warm.free[function].append(container)
 
         process = self.scheduler.spawn(name, run, lives=LIVES[function])
         if function in {LINK, "api", "intake"}:
@@ -266,13 +232,16 @@ class World:
 
     # What AWS does
 
-    def sweep(self, event: dict[str, Any] | None = None) -> Process:
-        given = event or {"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}
-        word = event.get("task", "sweep") if event else "sweep"
-        return self.invoke("sweep", given, name=f"{word} {self._number(word)}")
+    def sweep(self) -> None:
+        event = {"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}
+        self.invoke("sweep", event, name=f"sweep {self._number('sweep')}")
+
+    def reconcile(self) -> None:
+        event = {"task": "reconcile"}
+        self.invoke("sweep", event, name=f"reconcile {self._number('reconcile')}")
 
     def _sent(self, url: str, message: str) -> None:
-        if url == _DEPLOYED["DEAD_LETTERS_URL"]:
+        if url == DEPLOYED["DEAD_LETTERS_URL"]:
             self.dead.append(("publish", message))
         else:
             self._enqueue(message)
@@ -378,140 +347,3 @@ class World:
             if "due_at" in item
         ]
         return min(times, default=inf)
-
-
-class _Threads:
-    """What bootstrap runs things at once with: processes that are part of the current one."""
-
-    def __init__(self, **_options: Any) -> None:
-        self._started: list[Any] = []
-
-    def __enter__(self) -> _Threads:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        for one in self._started:
-            _now().scheduler.wait(one)
-
-    def submit(self, call: Callable[..., Any], *given: Any, **named: Any) -> _Result:
-        thread = _now().scheduler.thread(lambda: call(*given, **named))
-        self._started.append(thread)
-        return _Result(thread)
-
-    def shutdown(self, **_options: Any) -> None:
-        self.__exit__()
-
-
-class _Result(Future):  # type: ignore[type-arg]
-    def __init__(self, thread: Any) -> None:
-        super().__init__()
-        self._thread = thread
-
-    def result(self, timeout: float | None = None) -> Any:
-        _now().scheduler.wait(self._thread, most=inf if timeout is None else timeout)
-        if self._thread.error is not None:
-            raise self._thread.error
-        return self._thread.result
-
-
-class _NamelyApi:
-    """In place of the adapter over urllib3."""
-
-    def __init__(self, **_options: Any) -> None:
-        pass
-
-    def get(self, subdomain: Subdomain, path: str, token: Token | None, deadline: float) -> Reply:
-        world, value = _now(), token.reveal() if token else ""
-        question = f"{subdomain} {path.rpartition('/')[2]}"
-        if value and value[0] * 64 != value:
-            question += " of nobody"
-        return world.wire.ask(
-            question,
-            deadline,
-            lambda: world.namely.answer(
-                str(subdomain), path, value, normal=bool(world.scheduler.current.kept.get("normal"))
-            ),
-        )
-
-
-_world: World | None = None
-_containers: dict[str, list[ModuleType]] = {}
-_clients: dict[str, Client] = {}
-
-
-def _now() -> World:
-    assert _world
-    return _world
-
-
-def _container(function: str) -> ModuleType:
-    folder = str(ROOT / "functions" / function)
-    with patch.object(sys, "path", [folder, *sys.path]):
-        module = load(function)
-    if not _debug:
-        module.logger.setLevel(logging.CRITICAL)
-    return module
-
-
-_debug = False
-
-
-def _client(service: str, **_options: Any) -> Client:
-    if service not in _clients:
-        _clients[service] = Client(service, _now)
-    return _clients[service]
-
-
-def _random_bytes(number: int) -> bytes:
-    world = _world
-    if world is None:
-        return _urandom(number)
-    return world.random.randbytes(number)
-
-
-_urandom, _monotonic, _time_ns = os.urandom, time.monotonic, time.time_ns
-
-
-@contextmanager
-def stack() -> Iterator[None]:
-    """Let the product run in worlds, until the block ends."""
-    with ExitStack() as held:
-        held.enter_context(patch.dict(os.environ, _DEPLOYED))
-        held.enter_context(patch.object(boto3, "client", _client))
-        held.enter_context(patch.object(bootstrap, "NamelyApi", _NamelyApi))
-        held.enter_context(patch.object(bootstrap, "ThreadPoolExecutor", _Threads))
-        held.enter_context(patch.object(bootstrap, "now", lambda: _now().moment()))
-        held.enter_context(
-            patch.object(time, "monotonic", lambda: _world.monotonic() if _world else _monotonic())
-        )
-        held.enter_context(
-            patch.object(
-                time, "time_ns", lambda: int(_world.clock() * 1e9) if _world else _time_ns()
-            )
-        )
-        held.enter_context(patch.object(os, "urandom", _random_bytes))
-        held.enter_context(patch.object(random, "_urandom", _random_bytes))
-        held.enter_context(warnings.catch_warnings())
-        warnings.filterwarnings("ignore", "No application metrics to publish")
-        if not _debug:
-            held.enter_context(redirect_stdout(io.StringIO()))
-        try:
-            yield
-        finally:
-            _containers.clear()
-            _clients.clear()
-
-
-@contextmanager
-def living(world: World) -> Iterator[World]:
-    """Let a world be the one of the moment."""
-    global _world
-    _world = world
-    state = random.getstate()
-    random.seed(world.seed)
-    try:
-        yield world
-    finally:
-        world.scheduler.end()
-        random.setstate(state)
-        _world = None
