@@ -74,12 +74,11 @@ def document(problem: problems.Problem, *, instance: str) -> Problem:
         "detail": problem.detail,
         "code": problem.code,
         "reason": problem.reason,
+        "hint": problem.hint,
         "instance": instance,
     }
     if problem.field is not None:
         told["field"] = problem.field
-    if problem.hint:
-        told["hint"] = problem.hint
     if problem.retry_after or status == 503:
         told["retry_after"] = problem.retry_after or RETRY_AFTER
     if problem.attempts_left is not None:
