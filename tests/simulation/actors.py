@@ -370,7 +370,7 @@ def plan(seed: int, *, only: tuple[str, ...] = ()) -> Plan:
     if only:
         most = max(len({*only} & {*one.kinds}) for one in THEMES)
         theme = draw.choice([one for one in THEMES if len({*only} & {*one.kinds}) == most])
-    elif draw.random() < 0.4:
+    elif draw.random() < 0.25:
         kinds = draw.sample([*KINDS], draw.randint(2, 5))
         extra = draw.sample(BEFORE, draw.choice((0, 0, 0, 1)))
         before = ("links by key", *extra) if draw.random() < 0.7 else ()
@@ -416,6 +416,8 @@ def _weather(draw: random.Random, last: float) -> Weather:
     faults: tuple[Fault, ...] = ()
     if draw.random() < 0.8:
         faults = tuple(draw.sample(list(Fault), draw.randint(1, 5)))
+        if draw.random() < 0.25:
+            faults = (Fault.LATE, Fault.KILLED_AT, faults[0])
     outages: tuple[tuple[str, float, float], ...] = ()
     if draw.random() < 0.1:
         service = draw.choice(("dynamodb", "secretsmanager", "sqs", "events", "kms"))
