@@ -545,8 +545,14 @@ def expired(account: Account, cause: Cause) -> Change[Tombstone]:
 
 
 def queued(account: Account, now: datetime) -> Change[Account]:
-    """A check was handed to the queue."""
+    """A check is handed to the queue."""
     health = replace(account.health, queued_until=timestamp(now + CHECK_WITHIN))
+    return Change(before=account, after=replace(account, health=health))
+
+
+def not_queued(account: Account) -> Change[Account]:
+    """The queue did not take the check, so it is due as it was."""
+    health = replace(account.health, queued_until="")
     return Change(before=account, after=replace(account, health=health))
 
 
