@@ -273,9 +273,7 @@ def moto_is_wrong(vault: Vault, operation: str, asked: dict[str, str]) -> bool:
     )
 
 
-@settings(
-    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(secret_calls, min_size=3, max_size=8))
 def test_the_vault_does_as_moto_does(monkeypatch: pytest.MonkeyPatch, asked: list[Any]) -> None:
     _credentials(monkeypatch)
