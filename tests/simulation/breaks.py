@@ -75,7 +75,6 @@ def _with(stack: ExitStack, target: Any, name: str, value: Any) -> None:
     *AGAIN,
     "renames",
     "unlinks",
-    seed=8,
 )
 def _(stack: ExitStack) -> None:
     _with(stack, accounts, "unless_written", lambda _fence: {})
@@ -127,12 +126,12 @@ def _(stack: ExitStack) -> None:
     _with(stack, Attempt, "over", lambda *_: True)
 
 
-@_broken("a lease never ends", "I10 I13", *LINKS, seed=10)
+@_broken("a lease never ends", "I10 I13", *LINKS)
 def _(stack: ExitStack) -> None:
     _with(stack, Attempt, "over", lambda *_: False)
 
 
-@_broken("a lease is shorter than a link may run", "I1 I9 I10 I13", "unlinks", "restores", seed=144)
+@_broken("a lease is shorter than a link may run", "I1 I9 I10 I13", "unlinks", "restores", seed=442)
 def _(stack: ExitStack) -> None:
     for module in (link, change, lifecycle):
         _with(stack, module, "LEASE", timedelta(seconds=2))
@@ -144,7 +143,7 @@ def _(stack: ExitStack) -> None:
         _with(stack, module, "LEASE", timedelta(days=1))
 
 
-@_broken("what a dead attempt has left is not looked at", "I9", *AGAIN, seed=22)
+@_broken("what a dead attempt has left is not looked at", "I9", *AGAIN, seed=11)
 def _(stack: ExitStack) -> None:
     def taken(account: Any, mine: Any, now: Any) -> Any:
         return replace(_TAKEN(account, mine, now), unsettled=account.unsettled)
@@ -155,7 +154,7 @@ def _(stack: ExitStack) -> None:
 _TAKEN: Final = lifecycle._taken
 
 
-@_broken("what a link that gave up may have written is not looked at", "I9", *AGAIN, seed=165)
+@_broken("what a link that gave up may have written is not looked at", "I9", *AGAIN, seed=117)
 def _(stack: ExitStack) -> None:
     real = lifecycle.let_go
 
@@ -225,7 +224,7 @@ def _(stack: ExitStack) -> None:
     _with(stack, change, "restore", restore)
 
 
-@_broken("the row of a link that died goes before its secret", "I2", *LINKS, seed=41)
+@_broken("the row of a link that died goes before its secret", "I2", *LINKS)
 def _(stack: ExitStack) -> None:
     def bury(tombstone: Any, ports: Any) -> str:
         ports.accounts.commit(lifecycle.Change(before=tombstone, after=None))
@@ -238,7 +237,7 @@ def _(stack: ExitStack) -> None:
 # Retries, and what comes twice
 
 
-@_broken("a commit that failed is answered with success", "I3", *LINKS, seed=47)
+@_broken("a commit that failed is answered with success", "I3", *LINKS, seed=56)
 def _(stack: ExitStack) -> None:
     _with(stack, table.Table, "_took_effect", lambda *_: True)
 
@@ -267,13 +266,12 @@ def _(stack: ExitStack) -> None:
     "requests a link",
     "requests an unlinking",
     "links by key",
-    seed=3,
 )
 def _(stack: ExitStack) -> None:
     _with(stack, lifecycle, "check_not_stale", lambda *_: None)
 
 
-@_broken("that a pair was unlinked is forgotten", "I11", "requests a link", "unlinks", seed=16)
+@_broken("that a pair was unlinked is forgotten", "I11", "requests a link", "unlinks")
 def _(stack: ExitStack) -> None:
     _with(stack, AccountTable, "unlinked_at", lambda *_: "")
 
@@ -297,7 +295,7 @@ def _(stack: ExitStack) -> None:
     _with(stack, AccountTable, "commit", commit)
 
 
-@_broken("a refusal costs no attempt", "I5", "guesses tokens", "links by form", seed=15)
+@_broken("a refusal costs no attempt", "I5", "guesses tokens", "links by form")
 def _(stack: ExitStack) -> None:
     _with(
         stack,
@@ -307,9 +305,7 @@ def _(stack: ExitStack) -> None:
     )
 
 
-@_broken(
-    "what gave no verdict costs an attempt", "I12", "links by session", "links by form", seed=12
-)
+@_broken("what gave no verdict costs an attempt", "I12", "links by session", "links by form")
 def _(stack: ExitStack) -> None:
     def given_back(self: Any, attempt_id: str) -> Any:
         left = max(self.attempts_left - 1, 0)
@@ -340,9 +336,7 @@ def _(stack: ExitStack) -> None:
     _with(stack, table.Table, "_put", put)
 
 
-@_broken(
-    "a session that was revoked may link", "I14", "links by session", "revokes a session", seed=3
-)
+@_broken("a session that was revoked may link", "I14", "links by session", "revokes a session")
 def _(stack: ExitStack) -> None:
     real = SessionTable.session
 
@@ -374,9 +368,7 @@ _USED: Final = AccountTable._used
 # Partial failures
 
 
-@_broken(
-    "an event that the bus refuses is taken for put", "I7", *LINKS, "renames", "suspends", seed=4
-)
+@_broken("an event that the bus refuses is taken for put", "I7", *LINKS, "renames", "suspends")
 def _(stack: ExitStack) -> None:
     def put(self: Any, events: Any) -> None:
         entries = [
@@ -397,7 +389,7 @@ def _(stack: ExitStack) -> None:
     _with(stack, EventBridgeBus, "put", put)
 
 
-@_broken("an event that can't be put is left out", "I7", *LINKS, "renames", "suspends", seed=4)
+@_broken("an event that can't be put is left out", "I7", *LINKS, "renames", "suspends")
 def _(stack: ExitStack) -> None:
     real = EventBridgeBus.put
 
@@ -416,7 +408,7 @@ def _(stack: ExitStack) -> None:
     _with(stack, table, "written", lambda state, _events=(): real(state))
 
 
-@_broken("a deletion that failed is taken for done", "I13", "unlinks", seed=5)
+@_broken("a deletion that failed is taken for done", "I13", "unlinks", seed=17)
 def _(stack: ExitStack) -> None:
     real = SecretsManagerVault.delete
 
@@ -432,12 +424,12 @@ def _(stack: ExitStack) -> None:
 # The sweep, and the daily reconcile
 
 
-@_broken("the sweep leaves things as they are", "I9 I10 I13", *LINKS, seed=3)
+@_broken("the sweep leaves things as they are", "I9 I10 I13", *LINKS)
 def _(stack: ExitStack) -> None:
     _with(stack, sweep, "finish", lambda *_: "running")
 
 
-@_broken("a tombstone is looked at once", "I2", *LINKS, seed=41)
+@_broken("a tombstone is looked at once", "I2", *LINKS)
 def _(stack: ExitStack) -> None:
     real = lifecycle.buried
 
@@ -448,7 +440,7 @@ def _(stack: ExitStack) -> None:
     _with(stack, lifecycle, "buried", buried)
 
 
-@_broken("a secret is settled once", "I9", *AGAIN, seed=22)
+@_broken("a secret is settled once", "I9", *AGAIN, seed=60)
 def _(stack: ExitStack) -> None:
     _with(
         stack,
@@ -469,7 +461,7 @@ def _(stack: ExitStack) -> None:
     _with(stack, SecretsManagerVault, "_move", move)
 
 
-@_broken("nothing is ever reconciled", "I2 I9", *LINKS, "requests a link", seed=238)
+@_broken("nothing is ever reconciled", "I2 I9", *LINKS, "requests a link", seed=137)
 def _(stack: ExitStack) -> None:
     _with(stack, reconcile, "_compare", lambda *_: "")
 
@@ -498,9 +490,7 @@ def _(stack: ExitStack) -> None:
 # Checks, and parked links
 
 
-@_broken(
-    "one refusal is enough for a failure", "I8", "asks for a check", "requests a check", seed=4
-)
+@_broken("one refusal is enough for a failure", "I8", "asks for a check", "requests a check")
 def _(stack: ExitStack) -> None:
     real = lifecycle._refused
 
@@ -523,7 +513,7 @@ def _(stack: ExitStack) -> None:
         _with(stack, module, "barred", lambda _site: None)
 
 
-@_broken("a secret that somebody deleted is not missed", "I1", "deletes a secret", *LINKS, seed=24)
+@_broken("a secret that somebody deleted is not missed", "I1", "deletes a secret", *LINKS, seed=11)
 def _(stack: ExitStack) -> None:
     real = SecretsManagerVault.read
 
@@ -536,7 +526,7 @@ def _(stack: ExitStack) -> None:
     _with(stack, SecretsManagerVault, "read", read)
 
 
-@_broken("a parked link waits for ever", "I10", "links by session", "links by form", seed=20)
+@_broken("a parked link waits for ever", "I10", "links by session", "links by form", seed=14)
 def _(stack: ExitStack) -> None:
     real = sweep.finish
 
@@ -544,13 +534,16 @@ def _(stack: ExitStack) -> None:
         row = ports.accounts.row(account_id)
         parking = getattr(row, "parking", None)
         if parking and parking.until <= timestamp(ports.now()):
+            later = timestamp(ports.now() + timedelta(days=1))
+            after = replace(row, parking=replace(parking, until=later))
+            ports.accounts.commit(lifecycle.Change(before=row, after=after))
             return "waiting"
         return real(account_id, ports)
 
     _with(stack, sweep, "finish", finish)
 
 
-@_broken("linking again makes a suspended account active", "S2", "suspends", *AGAIN, seed=5)
+@_broken("linking again makes a suspended account active", "S2", "suspends", *AGAIN)
 def _(stack: ExitStack) -> None:
     real = lifecycle.linked
 
@@ -561,7 +554,7 @@ def _(stack: ExitStack) -> None:
     _with(stack, lifecycle, "linked", linked)
 
 
-@_broken("linking again takes the label that came with it", "S2", "links by key", "renames", seed=7)
+@_broken("linking again takes the label that came with it", "S2", "links by key", "renames")
 def _(stack: ExitStack) -> None:
     real = link._store
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
@@ -102,6 +102,8 @@ class Watch:
     _open: dict[str, float] = field(default_factory=dict)
     _pending: dict[str, float] = field(default_factory=dict)
     _committed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _parked: dict[str, str] = field(default_factory=dict)
+    """Until when each version was to wait for Namely, as was said first."""
     _tokens: dict[str, str] = field(default_factory=dict)
     _deleted_by_hand: dict[str, float] = field(default_factory=dict)
     _invocations: dict[str, list[Process]] = field(default_factory=lambda: defaultdict(list))
@@ -132,6 +134,7 @@ class Watch:
             self._timed(self._open, key, "attempts_rest", bool(new) and "attempt" in new)
             waits = text(new, "status") == "pending" and not text(new, "parked_until")
             self._timed(self._pending, key, "pending_rest", waits)
+            self._waits_no_longer(old)
             if is_account(new):
                 assert new
                 self._account(old, new)
@@ -198,6 +201,13 @@ class Watch:
         """Somebody is about to delete a secret."""
         self._deleted_by_hand[name] = self.world.scheduler.now
 
+    def _waits_no_longer(self, item: Item | None) -> None:
+        """Look at whether a link that is parked until now has come to its end in time."""
+        until = self._parked.get(pinned(item), "") if text(item, "status") == "pending" else ""
+        late = self.world.moment() - datetime.fromisoformat(until) if until else timedelta(0)
+        if late > timedelta(minutes=15):
+            self.broken("I10", "a parked link has not ended by its time")
+
     def _timed(self, since: dict[str, float], key: str, name: str, holds: bool) -> None:
         """Keep since when something holds of a row; of what held at rest, when it ended."""
         now = self.world.scheduler.now
@@ -209,6 +219,8 @@ class Watch:
 
     def _account(self, old: Item | None, new: Item) -> None:
         if version := pinned(new):
+            if until := text(new, "parked_until"):
+                self._parked.setdefault(version, until)
             self._committed[new["id"]["S"]].add(version)
         status, before = text(new, "status"), text(old, "status")
         if old and revision(old):
@@ -407,13 +419,10 @@ class Watch:
     def _rests(self, item: Item) -> None:
         if item["pk"]["S"] in self._of_tomorrow and "field_of_tomorrow" not in item:
             self.broken("S2", "a field of another release was dropped")
-        now = self.world.moment()
         status = text(item, "status")
         name = text(item, "secret_name")
         secret = self.world.vault.secrets.get(name)
-        until = text(item, "parked_until") if status == "pending" else ""
-        if until and (now - datetime.fromisoformat(until)).total_seconds() > 900:
-            self.broken("I10", "a parked link has not ended by its time")
+        self._waits_no_longer(item)
         if status in {"active", "error", "pending"} and "due_at" not in item:
             self.broken("I10", f"an account that is {status} has no due date")
         if status == "unlinked":
