@@ -5,7 +5,7 @@ VENV := .venv/.installed
 SAM := .venv-sam/.installed
 RUN := exec env PYTHONPATH=layers/shared:. .venv/bin/python -B
 # A file goes to one worker whole; in which order, tests/conftest.py says.
-PYTEST := .venv/bin/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+PYTEST := PYTHONHASHSEED=0 .venv/bin/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 TRACED := tests/unit tests/commands tests/adapters tests/functions
 TIERS := unit commands adapters functions template simulator e2e browser faults simulation
 

@@ -803,9 +803,20 @@ def test_story_j_a_link_again_makes_a_new_secret_for_one_that_was_deleted(world:
     again = world.linked(NEW)
     assert (again.id, world.token(again)) == (account.id, NEW)
     assert again.secret_name != account.secret_name
-    assert (again.attempt, again.unsettled) == (None, None)
-    assert world.vault.secrets[account.secret_name].deleted_from
+    assert again.attempt is None
+    assert again.unsettled
+    assert again.unsettled.strays == (account.secret_name,)
     assert world.vault.account_id(again.secret_name) == account.id
+
+
+def test_story_j_the_deleted_secret_does_not_come_back_late(world: World) -> None:
+    account = world.linked()
+    before = world.vault.secrets[account.secret_name]
+    missing(world, account)
+    again = world.linked(NEW)
+    world.vault.secrets[account.secret_name] = before
+    world.rest()
+    assert set(world.vault.secrets) == {again.secret_name}
 
 
 def test_story_j_where_a_check_has_said_so_the_new_secret_is_named_before(world: World) -> None:

@@ -10,7 +10,7 @@ from namely_link.commands.sweep import SWEEP, finish, sweep
 from namely_link.domain.account import Account, Attempt, Status, Tombstone, Unsettled
 from namely_link.domain.lifecycle import LATE, LEASE, SWEEP_LEASE, WORST_CALL, attempt
 from namely_link.domain.problems import ConflictError, Problem, StorageError, UnreadableError
-from namely_link.domain.values import Owner, timestamp
+from namely_link.domain.values import Actor, Owner, timestamp
 
 
 def test_a_sweep_asks_for_what_is_due_and_for_nothing_else(world: World) -> None:
@@ -344,3 +344,17 @@ def test_a_sweep_looks_at_as_many_rows_as_are_due(world: World) -> None:
         world.linked(owner=Owner(f"o{number}", "x"))
     with world.failing(world.rows, "row", error=AssertionError):
         assert world.sweep() == {}
+
+
+def test_a_check_that_starts_while_it_is_being_queued_is_not_made_in_vain(world: World) -> None:
+    account = world.linked()
+    world.later(days=1)
+    put, seen = world.queue.put, []
+
+    def at_once(account_id: str, *, actor: Actor, request_id: str = "") -> None:
+        put(account_id, actor=actor, request_id=request_id)
+        seen.append(world.read(account).fence)
+
+    world.queue.put = at_once
+    world.sweep()
+    assert seen == [world.read(account).fence]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from namely_link.domain import lifecycle
 from namely_link.domain.account import Account, Parking, Status, Tombstone
 from namely_link.domain.lifecycle import SWEEP_LEASE, Cause
-from namely_link.domain.problems import ConflictError, Problem, SecretMissingError
+from namely_link.domain.problems import ConflictError, Problem, SecretMissingError, StorageError
 from namely_link.domain.values import Actor, ActorKind, moment, timestamp
 
 if TYPE_CHECKING:
@@ -87,12 +87,21 @@ def finish(account_id: str, ports: SweepPorts) -> str:
         case Account() if row.attempt or lifecycle.settling_due(row, now):
             return _settle(row, ports)
         case Account() if lifecycle.check_due(row, now):
-            ports.checks.put(row.id, actor=SWEEP)
-            ports.accounts.commit(lifecycle.queued(row, ports.now()))
-            return "queued"
+            return _ask_for_check(row, ports)
         case _:
             ports.accounts.commit(lifecycle.refiled(row))
             return "early"
+
+
+def _ask_for_check(account: Account, ports: SweepPorts) -> str:
+    """Hand a check to the queue: first in the row, since a write later would refuse its finding."""
+    queued = ports.accounts.commit(lifecycle.queued(account, ports.now()))
+    try:
+        ports.checks.put(account.id, actor=SWEEP)
+    except StorageError:
+        ports.accounts.commit(lifecycle.not_queued(queued))
+        raise
+    return "queued"
 
 
 def _cause(ports: SweepPorts) -> Cause:

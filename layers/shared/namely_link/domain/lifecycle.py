@@ -375,9 +375,9 @@ def buried(tombstone: Tombstone, now: datetime) -> Change[Tombstone]:
     )
 
 
-def _unsettled(account: Account, now: datetime) -> Unsettled:
+def _unsettled(account: Account, now: datetime, *more: str) -> Unsettled:
     """Return that the secret is to be looked at, and what an attempt may have made beside it."""
-    strays = account.unsettled.strays if account.unsettled else ()
+    strays = (account.unsettled.strays if account.unsettled else ()) + more
     if account.attempt and account.attempt.secret_name:
         strays += (account.attempt.secret_name,)
     return Unsettled(look_at=timestamp(now), until=timestamp(now + LATE), strays=strays)
@@ -475,16 +475,23 @@ def _stored(account: Account, *, secret: SecretVersion, hint: str, cause: Cause)
     Of a secret that there was before, the version is not current yet: the attempt holds the row
     until it is, or leaves that to the sweep where more is to be settled.
     """
-    mine = held(account)
-    fresh = account.secret is None or bool(mine.secret_name)
+    mine, name = held(account), account.secret_name
+    unsettled = account.unsettled
+    if mine.secret_name:
+        # The one before was deleted by hand; what has made it may still take effect once more.
+        name = mine.secret_name
+        unsettled = _unsettled(replace(account, attempt=None), cause.now, account.secret_name)
+    elif account.secret:
+        unsettled = _unsettled(account, cause.now)
+    promotes = account.secret and not (mine.secret_name or account.unsettled)
     return replace(
         account,
         secret=secret,
-        secret_name=mine.secret_name or account.secret_name,
+        secret_name=name,
         token_hint=hint,
         changed_at=cause.at,
-        attempt=None if fresh or account.unsettled else mine,
-        unsettled=account.unsettled if fresh else _unsettled(account, cause.now),
+        attempt=mine if promotes else None,
+        unsettled=unsettled,
     )
 
 
@@ -538,8 +545,14 @@ def expired(account: Account, cause: Cause) -> Change[Tombstone]:
 
 
 def queued(account: Account, now: datetime) -> Change[Account]:
-    """A check was handed to the queue."""
+    """A check is handed to the queue."""
     health = replace(account.health, queued_until=timestamp(now + CHECK_WITHIN))
+    return Change(before=account, after=replace(account, health=health))
+
+
+def not_queued(account: Account) -> Change[Account]:
+    """The queue did not take the check, so it is due as it was."""
+    health = replace(account.health, queued_until="")
     return Change(before=account, after=replace(account, health=health))
 
 
