@@ -106,12 +106,11 @@ class Watch:
     """Until when each version was to wait for Namely, as was said first."""
     _tokens: dict[str, str] = field(default_factory=dict)
     _deleted_by_hand: dict[str, float] = field(default_factory=dict)
-    _once_deleted: set[str] = field(default_factory=set)
-    """Names whose secret was deleted by hand, also where a late call has made another one since."""
     _invocations: dict[str, list[Process]] = field(default_factory=lambda: defaultdict(list))
     _refusals: Counter[str] = field(default_factory=Counter)
     _decided: Counter[tuple[str, str]] = field(default_factory=Counter)
     _once_by_hand: set[tuple[str, str]] = field(default_factory=set)
+    """Rows whose secret was deleted by hand, also where a late call has made one anew."""
     _turned_late: set[str] = field(default_factory=set)
     _forged: set[str] = field(default_factory=set)
     _of_tomorrow: set[str] = field(default_factory=set)
@@ -208,7 +207,6 @@ class Watch:
         """Somebody is about to delete a secret."""
         self._once_by_hand.add(row_key(name))
         self._deleted_by_hand[name] = self.world.scheduler.now
-        self._once_deleted.add(name)
 
     def _waits_no_longer(self, item: Item | None) -> None:
         """Look at whether a link that is parked until now has come to its end in time."""
@@ -240,7 +238,7 @@ class Watch:
             self._serves(new)
         if status == "error" and before != "error":
             token = self._tokens.get(pinned(new), "")
-            by_hand = text(new, "secret_name") in self._once_deleted
+            by_hand = row_key(text(new, "secret_name")) in self._once_by_hand
             if not by_hand and self.world.namely.refused[token] < 2:
                 self.broken("I8", "an account failed without two refusals")
 
