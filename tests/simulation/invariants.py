@@ -106,12 +106,12 @@ class Watch:
     """Until when each version was to wait for Namely, as was said first."""
     _tokens: dict[str, str] = field(default_factory=dict)
     _deleted_by_hand: dict[str, float] = field(default_factory=dict)
-    _once_deleted: set[str] = field(default_factory=set)
-    """Names whose secret was deleted by hand, also where a late call has made another one since."""
     _invocations: dict[str, list[Process]] = field(default_factory=lambda: defaultdict(list))
     _refusals: Counter[str] = field(default_factory=Counter)
     _decided: Counter[tuple[str, str]] = field(default_factory=Counter)
-    _deleted_late: set[str] = field(default_factory=set)
+    _once_by_hand: set[tuple[str, str]] = field(default_factory=set)
+    """Rows whose secret was deleted by hand, also where a late call has made one anew."""
+    _turned_late: set[str] = field(default_factory=set)
     _forged: set[str] = field(default_factory=set)
     _of_tomorrow: set[str] = field(default_factory=set)
     _requests: dict[str, float] = field(default_factory=dict)
@@ -150,12 +150,12 @@ class Watch:
 
     def secret(self, name: str) -> None:
         secret = self.world.vault.secrets.get(name)
-        if secret and secret.scheduled_at is None:
+        item = self.world.table.items.get(row_key(name))
+        if secret and secret.scheduled_at is None and pinned(item) in secret.values:
             self._deleted_by_hand.pop(name, None)
         if secret:
             for version, value in secret.values.items():
                 self._tokens[version] = json.loads(value)["token"]
-        item = self.world.table.items.get(row_key(name))
         if is_account(item):
             assert item
             self._serves(item)
@@ -191,9 +191,13 @@ class Watch:
         moment = datetime.fromisoformat(event["time"]).timestamp()
         self._requests[str(event["detail"].get("request_id"))] = moment
 
-    def deleted_late(self, name: str) -> None:
-        """A deletion takes effect though its caller has given up: the sweep takes it back."""
-        self._deleted_late.add(name)
+    def turned_late(self, secret_id: str) -> None:
+        """A secret is deleted or restored though the caller has given up: the sweep turns it."""
+        self._turned_late |= {
+            one.name
+            for one in self.world.vault.secrets.values()
+            if secret_id in {one.name, one.arn}
+        }
 
     def forged(self, request: str) -> None:
         """A seal that was captured is sent under this id."""
@@ -201,8 +205,8 @@ class Watch:
 
     def by_hand(self, name: str) -> None:
         """Somebody is about to delete a secret."""
+        self._once_by_hand.add(row_key(name))
         self._deleted_by_hand[name] = self.world.scheduler.now
-        self._once_deleted.add(name)
 
     def _waits_no_longer(self, item: Item | None) -> None:
         """Look at whether a link that is parked until now has come to its end in time."""
@@ -234,7 +238,7 @@ class Watch:
             self._serves(new)
         if status == "error" and before != "error":
             token = self._tokens.get(pinned(new), "")
-            by_hand = text(new, "secret_name") in self._once_deleted
+            by_hand = row_key(text(new, "secret_name")) in self._once_by_hand
             if not by_hand and self.world.namely.refused[token] < 2:
                 self.broken("I8", "an account failed without two refusals")
 
@@ -279,7 +283,7 @@ class Watch:
         again = "I6" if revision(item) > 1 else "I1"
         secret = self.world.vault.secrets.get(name)
         if secret is None or secret.scheduled_at is not None:
-            if name not in self._deleted_late or secret is None:
+            if name not in self._turned_late or secret is None:
                 self.broken("I1", "the secret of an active account is deleted")
             return
         version = pinned(item)
@@ -360,6 +364,7 @@ class Watch:
             )
         secret = self.world.vault.secrets.get(text(item, "secret_name"))
         there = secret is not None and secret.scheduled_at is None
+        there = there and text(item, "secret_name") not in self._turned_late
         if receipt.get("scheduled_at") and there and text(item, "status") == "unlinked":
             self.broken("I13", "a receipt of a deletion whose secret is there")
 
@@ -376,12 +381,12 @@ class Watch:
     def young_strays(self) -> None:
         """Look at what is gone long before the daily reconcile.
 
-        That is all but what took effect very late, and a second secret in place of one that
-        somebody had deleted, which a link has left that died.
+        That is all but what took effect very late, and the secrets of an account of which somebody
+        has deleted one by hand.
         """
         for name, secret in self.world.vault.secrets.items():
             row = self._row_of(name)
-            if secret.scheduled_at is not None or "-" in name:
+            if secret.scheduled_at is not None or row_key(name) in self._once_by_hand:
                 continue
             if not row:
                 self.broken("I2", "a secret without an account a quarter of an hour later")

@@ -149,8 +149,9 @@ Not played: other processes of AWS (throttling at API Gateway, IAM, the authoriz
 limits); more than one owner's thousands of accounts; clocks of functions that differ; a Secrets
 Manager that shows anything but lists late; releases that write rows without a fence; calls that
 take effect later than the above; Python that is killed between two calls, where it is as if it
-were killed before the second. Where a deletion takes effect after a restoring, since its client had
-given up on it, the account has no secret until the sweep looks again (ten minutes at most): I1 is
-not counted as broken then, unless it stays so. A second secret, which a link has made in place of
-one that was deleted by hand and left when it died, may stay until the daily reconcile.
+were killed before the second. Where a deletion or a restoring takes effect after the other one,
+since its client had given up on it, the secret is not what the row says until the sweep looks again
+(ten minutes at most): neither I1 nor I13 is counted as broken then, unless it stays so. Where
+somebody has deleted a secret by hand, what a link leaves that died meanwhile may stay until the
+daily reconcile.
 """

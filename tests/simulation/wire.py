@@ -257,8 +257,8 @@ class Wire:
             self.landing -= 1
             step = Step(scheduler.now, process.name, f"{service} {operation}", asked)
             self.story.append(step)
-            if operation == "delete_secret":
-                self.world.watch.deleted_late(asked["SecretId"])
+            if operation in {"delete_secret", "restore_secret"}:
+                self.world.watch.turned_late(asked["SecretId"])
             with contextlib.suppress(ClientError):
                 self._effect(service, operation, asked, step)
             step.outcome = f"takes effect late: {step.outcome or 'done'}"
