@@ -88,7 +88,7 @@ def definition(shape: Named, refer: Refer) -> Schema:
     fields = {
         field: schema(hint, refer) | _described(of(shape, field)) for field, hint in hints.items()
     }
-    required: frozenset[str] = shape.__required_keys__  # type: ignore[attr-defined]
+    required: frozenset[str] = shape.__required_keys__  # type: ignore[attr-defined]  # of a TypedDict
     return {
         "type": "object",
         **_described(inspect.getdoc(shape) or ""),

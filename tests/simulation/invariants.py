@@ -73,7 +73,7 @@ def row_key(secret_name: str) -> tuple[str, str]:
 
 def is_account(item: Item | None) -> bool:
     """Whether a row is an account; what is left of an undone link is none."""
-    return bool(item) and item["sk"]["S"] == "ACCOUNT" and "owner_id" in item  # type: ignore[index]
+    return bool(item) and item["sk"]["S"] == "ACCOUNT" and "owner_id" in item
 
 
 @dataclass(frozen=True)
@@ -510,8 +510,8 @@ class Watch:
     def _tells(self, versions: list[Item | None], events: list[dict[str, Any]]) -> None:
         committed: dict[int, Item] = {0: {}}
         for item in versions:
-            if is_account(item) and revision(item) and revision(item) not in committed:  # type: ignore[arg-type]
-                committed[revision(item)] = item  # type: ignore[arg-type,assignment]
+            if is_account(item) and revision(item) and revision(item) not in committed:
+                committed[revision(item)] = item
         numbers = [one["account"]["revision"] for one in events if "revision" in one["account"]]
         if numbers != sorted(numbers):
             self.broken("I7", f"events out of order: {[one['type'] for one in events]}")

@@ -72,7 +72,7 @@ class _Threads:
         self.__exit__()
 
 
-class _Result(Future):  # type: ignore[type-arg]
+class _Result(Future):
     def __init__(self, thread: Process) -> None:
         super().__init__()
         self._thread = thread
