@@ -38,7 +38,7 @@ BUCKET = "namely-link-build"
 RECHECK_SECONDS = 5
 """A doubtful account waits minutes in production: whoever rehearses does not."""
 _SAM = ROOT / ".venv-sam" / "bin" / "sam"
-_SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers")
+_SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers", "entry")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,7 @@ IMPORTS = """
 import json, sys
 code, layer, *services = sys.argv[1:]
 sys.path[:0] = [code, layer]
-import app, boto3
+import entry, boto3
 for service in services:
     boto3.client(service)
 files = [getattr(one, "__file__", None) or "" for one in sys.modules.values()]

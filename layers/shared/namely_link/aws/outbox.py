@@ -35,11 +35,12 @@ class OutboxTable:
         """Commit an event and that its request is done; again changes nothing."""
         ttl = int((moment(event.occurred_at) + _NOTICE_KEPT).timestamp())
         told = asdict(event) | {"data": dict(event.data)}
-        keys = {"pk": f"NOTICE#{event.event_id}", "sk": "NOTICE", "ttl": ttl, "outbox": [told]}
+        keys = {"pk": f"NOTICE#{event.event_id}", "sk": "NOTICE", "ttl": ttl}
+        outbox = {"outbox": [told], "told": 1}
         try:
             self.table.write(
                 [
-                    self.table.putting(item(keys), ABSENT),
+                    self.table.putting(item(keys | outbox), ABSENT),
                     self.table.putting(rows.done_item(done), ABSENT),
                 ]
             )

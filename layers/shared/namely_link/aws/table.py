@@ -222,7 +222,9 @@ def _unsettled(found: Values) -> Unsettled | None:
 def written(state: Account | Tombstone, events: tuple[Event, ...] = ()) -> Item:
     """Return a row with the next number of its fence, its events, and what other releases know."""
     told = [asdict(event) | {"data": dict(event.data)} for event in events]
-    fresh = _values_of(state) | {"fence": state.fence + 1, "outbox": told or None}
+    # How many events there are is a number of its own: the stream's filter finds no list.
+    outbox = {"outbox": told or None, "told": len(told) or None}
+    fresh = _values_of(state) | {"fence": state.fence + 1} | outbox
     stored: Any = state.stored
     return _kept(stored, fresh, _values_of(row_of(stored))) if stored else item(fresh)
 
