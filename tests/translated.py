@@ -25,6 +25,7 @@ ACCOUNT: Final = "123456789012"
 _FORMS: Final = {
     "AWS::ApiGateway::RestApi": "apigateway:{region}::/restapis/{name}",
     "AWS::DynamoDB::Table": "dynamodb:{region}:{account}:table/{name}",
+    "AWS::Events::ApiDestination": "events:{region}:{account}:api-destination/{name}/1",
     "AWS::Events::EventBus": "events:{region}:{account}:event-bus/{name}",
     "AWS::IAM::ManagedPolicy": "iam::{account}:policy/{name}",
     "AWS::IAM::Role": "iam::{account}:role/{name}",
