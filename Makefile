@@ -12,14 +12,14 @@ PYTEST := PYTHONHASHSEED=0 .venv/bin/python -m pytest --numprocesses=2 --dist=lo
 TRACED := tests/unit tests/commands tests/adapters tests/functions
 TIERS := unit commands adapters functions template simulator e2e browser faults simulation
 
-.PHONY: help run test test-fast $(TIERS:%=test-%) lint lint-style lint-types lint-template shapes grants policies faults simulate mutants screenshots deploy lock api-key seal invoke clean
+.PHONY: help run test test-fast $(TIERS:%=test-%) lint lint-style lint-types lint-template lint-policies shapes grants policies faults simulate mutants screenshots deploy lock api-key seal invoke clean
 
 help:
 	@echo "make run               deploy to this machine and link accounts (PORT=... for a fixed port)"
 	@echo "make test              every test that needs no AWS"
 	@echo "make test-fast         what runs in under a minute: unit, commands, functions, template"
 	@echo "make test-TIER         one of $(TIERS)"
-	@echo "make lint              ruff, mypy, cfn-lint"
+	@echo "make lint              ruff, mypy, cfn-lint, checkov, parliament"
 	@echo "make shapes            write what is made from the shapes: OpenAPI, schemas of events, samples"
 	@echo "make grants            write docs/grants.md from the table of grants"
 	@echo "make faults            every fault at every call (ONLY=... for a part, BREAK=list)"
@@ -72,8 +72,8 @@ test-fast: $(VENV) $(POLICIES)
 $(TIERS:%=test-%): test-%: $(VENV) $(SAM) $(POLICIES)
 	$(PYTEST) tests/$*
 
-lint: $(VENV) $(SAM)
-	@$(MAKE) --no-print-directory -j 2 lint-types lint-template lint-style
+lint: $(VENV) $(SAM) $(CHECKS)
+	@$(MAKE) --no-print-directory -j 2 lint-types lint-policies lint-template lint-style
 
 lint-style:
 	.venv/bin/ruff check
@@ -85,6 +85,9 @@ lint-types:
 
 lint-template:
 	AWS_DEFAULT_REGION=eu-central-1 SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint
+
+lint-policies:
+	PYTHONPATH=layers/shared:.:tests .venv/bin/python -m policies.lint
 
 shapes: $(VENV)
 	@$(RUN) -m shapes
