@@ -141,8 +141,12 @@ def running(
         )
 
 
-def upgrade(stack: Stack, *, source: Path = ROOT) -> Stack:
+def upgrade(
+    stack: Stack, *, source: Path = ROOT, parameters: Mapping[str, str] | None = None
+) -> Stack:
     """Deploy a tree over what runs, as `sam build && sam deploy` does in production.
+
+    `parameters` are those that another deployment has not, for instance what it shall adopt.
 
     Where routes have changed, the API moves: AWS puts them into the API that is there, the emulator
     makes another one before it removes the old one, and two can't have one id.
@@ -151,7 +155,8 @@ def upgrade(stack: Stack, *, source: Path = ROOT) -> Stack:
         LocalError: with what to do about it.
     """
     _build(stack.environ, stack.logs, source)
-    _deploy(stack.environ, stack.logs, stack.simulator, source, api_id=f"{API_ID}2")
+    api_id = f"{API_ID}2"
+    _deploy(stack.environ, stack.logs, stack.simulator, source, api_id=api_id, more=parameters)
     apis = session(stack.environ).client("apigateway", endpoint_url=stack.aws_endpoint)
     (api,) = apis.get_rest_apis()["items"]
     return replace(stack, api=_address(stack.aws_endpoint, api["id"]))
@@ -201,7 +206,13 @@ def _build(environ: Mapping[str, str], state: Path, root: Path) -> None:
 
 
 def _deploy(
-    environ: Mapping[str, str], state: Path, simulator: Simulator, root: Path, *, api_id: str
+    environ: Mapping[str, str],
+    state: Path,
+    simulator: Simulator,
+    root: Path,
+    *,
+    api_id: str,
+    more: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     parameters = {
         "Stage": STAGE,
@@ -215,7 +226,7 @@ def _deploy(
         "FrameAncestors": "http://127.0.0.1:* http://localhost:*",
         "ThemeName": "Example HR",
         "ArchiveDays": "0",  # the emulator has no archives
-    }
+    } | dict(more or {})
     aws = session(environ)
     endpoint = environ["AWS_ENDPOINT_URL"]
     # The emulator names the API by this tag, so that its address is known before it exists.
