@@ -168,7 +168,7 @@ def answer(status: int, body: object, **headers: str) -> dict[str, Any]:
     return {"statusCode": status, "body": json.dumps(body), "multiValueHeaders": listed}
 
 
-GET_HEALTH = {"httpMethod": "GET", "path": "/v1/health"}
+GET_HEALTH = {"httpMethod": "GET", "resource": "/v1/health"}
 HEALTHY = {"status": "ok", "stack": "s"}
 
 
@@ -184,13 +184,13 @@ def test_an_answer_that_fits_passes() -> None:
         (GET_HEALTH, answer(201, HEALTHY)),
         (GET_HEALTH, answer(200, HEALTHY, **{"Content-Type": "text/plain"})),
         (GET_HEALTH, answer(500, COMPONENTS["examples"]["not_found"]["value"])),
-        (GET_HEALTH | {"path": "/v1/nothing"}, answer(200, HEALTHY)),
+        (GET_HEALTH | {"resource": "/v1/nothing"}, answer(200, HEALTHY)),
         (
-            GET_HEALTH | {"path": "/v1/portal-sessions/current"},
+            GET_HEALTH | {"resource": "/v1/portal-sessions/current"},
             answer(401, COMPONENTS["examples"]["unauthorized"]["value"]),
         ),
         (
-            GET_HEALTH | {"path": "/v1/accounts"},
+            GET_HEALTH | {"resource": "/v1/accounts"},
             answer(
                 503, COMPONENTS["examples"]["storage_unavailable"]["value"], **{"Retry-After": "1"}
             ),
