@@ -160,9 +160,7 @@ def upgrade(stack: Stack, *, source: Path = ROOT) -> Stack:
     """
     _build(stack.environ, stack.logs, source)
     # What else was chosen at first, SAM keeps.
-    _deploy(
-        stack.environ, stack.logs, stack.simulator, source, api_id=f"{API_ID}2", parameters={}
-    )
+    _deploy(stack.environ, stack.logs, stack.simulator, source, api_id=f"{API_ID}2", parameters={})
     apis = session(stack.environ).client("apigateway", endpoint_url=stack.aws_endpoint)
     (api,) = apis.get_rest_apis()["items"]
     return replace(stack, api=_address(stack.aws_endpoint, api["id"]))

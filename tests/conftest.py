@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda one: ORDER.index(tier(one)) if tier(one) in ORDER else len(ORDER))
 
 
-PARAMETERS = {
+_PARAMETERS = {
     "RequestsPerSecond": "500",  # the tests are many people at once
     "GatewayLogRole": "create",
     "DomainName": "links.example.com",
@@ -46,5 +46,5 @@ PARAMETERS = {
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory):
     state = tmp_path_factory.mktemp("state")
-    with running(state=state, parameters=PARAMETERS) as deployed:
+    with running(state=state, parameters=_PARAMETERS) as deployed:
         yield deployed

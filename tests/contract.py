@@ -67,6 +67,8 @@ def check(event: dict[str, Any], answer: dict[str, Any]) -> None:
     response = resolved(responses[status])
     for name, header in response.get("headers", {}).items():
         assert not header.get("required") or name.lower() in headers, f"{name} is missing"
+    if status == "401":  # which API Gateway may rename behind the function
+        assert "www-authenticate" in headers
     if "content" not in response:
         assert not answer["body"]
         return

@@ -44,7 +44,7 @@ class Theme:
             msg = "the colour is written #rrggbb"
             raise ThemeError(msg)
         if self.logo and not _LOGO.fullmatch(self.logo):
-            msg = "the logo is an https address, or a data URL in base64 of type png, svg+xml or webp"
+            msg = "the logo is an https address, or a data URL of type png, svg+xml or webp"
             raise ThemeError(msg)
 
     @property
@@ -55,7 +55,7 @@ class Theme:
 
 
 def file_logo(folder: Path) -> str:
-    """Return the deployer's own `logo.svg`, `.png` or `.webp` as a data URL, '' where there is none.
+    """Return the deployer's `logo.svg`, `.png` or `.webp` as a data URL, '' where there is none.
 
     Raises:
         ThemeError: there are several, or it is too large.

@@ -9,9 +9,8 @@ from urllib.parse import quote
 def routed(event: Mapping[str, Any]) -> dict[str, Any]:
     """Return API Gateway's event with the path of its route.
 
-    Behind a custom domain the event's own `path` begins with the domain's base path; `resource` and
-    `pathParameters` never do. Where nothing has a route, the path is that of the catch-all, which no
-    function serves.
+    Behind a custom domain the event's own `path` begins with the domain's base path, `resource` and
+    `pathParameters` don't. What has no route gets the path of the catch-all, which nobody serves.
     """
     values = event["pathParameters"] or {}
     path = re.sub(r"\{(\w+)\}", lambda found: quote(values[found[1]], safe=""), event["resource"])
@@ -19,7 +18,7 @@ def routed(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def base_url(event: Mapping[str, Any]) -> str:
-    """Return what stands before every route, as seen by who sent a routed event: no slash at its end.
+    """Return what stands before every route for who sent a routed event, without a last slash.
 
     That is the stage's address, or the custom domain's with its base path.
     """
