@@ -177,6 +177,11 @@ def test_two_people_may_open_a_cold_page_in_the_same_second(page: str) -> None:
     assert requests <= PARAMETERS["PageRequestsPerSecond"]["MinValue"]
 
 
+def test_what_runs_on_this_machine_has_the_limits_of_production() -> None:
+    code = "".join(path.read_text() for path in (ROOT / "local").glob("*.py"))
+    assert "RequestsPerSecond" not in code
+
+
 # ------------------------------------------------------------------ answers of its own
 
 SERVICE = botocore.session.Session().get_service_model("apigateway")
@@ -339,10 +344,13 @@ def test_no_tls_before_1_2_is_spoken_and_newer_policies_have_their_access_mode()
     allowed = PARAMETERS["TlsPolicy"]["AllowedValues"]
     assert PARAMETERS["TlsPolicy"]["Default"] == allowed[0] == "TLS_1_2"
     assert all(re.match("TLS_1_2$|SecurityPolicy_TLS13_1_[23]_", one) for one in allowed)
-    mode = RESOURCES["Domain"]["Properties"]["EndpointAccessMode"]
-    for one in allowed:
-        asked = value(mode, {"TlsPolicy": one})
-        assert asked == ("BASIC" if one.startswith("SecurityPolicy_") else "AWS::NoValue")
+    # Behind a domain, too, API Gateway speaks TLS by the API's own policy.
+    for speaks in (translated()["Domain"], translated()[only("AWS::ApiGateway::RestApi")]):
+        assert speaks["Properties"]["SecurityPolicy"] == {"Ref": "TlsPolicy"}
+    for mode in (RESOURCES["Domain"]["Properties"], API):
+        for one in allowed:
+            asked = value(mode["EndpointAccessMode"], {"TlsPolicy": one})
+            assert asked == ("BASIC" if one.startswith("SecurityPolicy_") else "AWS::NoValue")
 
 
 @pytest.mark.parametrize(
