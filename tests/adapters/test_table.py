@@ -311,7 +311,7 @@ def test_an_account_becomes_a_tombstone_with_nothing_of_its_owner() -> None:
     row = rows.written(undone(one, NOW).after, (EVENT,))
     assert row.keys() == {
         *("pk", "sk", "id", "status", "secret_name", "until", "due_shard", "due_at", "ttl"),
-        *("fence", "outbox"),
+        *("fence", "outbox", "told"),
     }
     assert values(row)["ttl"] == int((NOW + timedelta(days=30, minutes=10)).timestamp())
 
