@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -111,6 +111,17 @@ def conditions() -> list[tuple[str, str, dict[str, Any]]]:
         for statement in policy["Statement"]
         if "Condition" in statement
     ]
+
+
+def test_on_the_emulator_the_null_of_keys_that_it_lacks_is_left_out_and_nothing_else() -> None:
+    lacking = {"dynamodb:LeadingKeys", "kms:EncryptionContextKeys", "events:detail-type"}
+    expected = copy.deepcopy(POLICIES)
+    for policy in expected.values():
+        for statement in policy["Statement"]:
+            null = statement.get("Condition", {}).pop("Null", {})
+            assert set(null) <= lacking
+    emulated = replace(STACK, parameters={**STACK.parameters, "Stage": "local"})
+    assert emulated.policies() == expected
 
 
 @pytest.mark.parametrize(("role", "sid", "condition"), conditions())
