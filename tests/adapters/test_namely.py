@@ -1,7 +1,9 @@
 """The adapter over urllib3 against the simulator: real TLS, real sockets, every state of Namely."""
 
+import contextlib
 import socket
 import ssl
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -181,6 +183,111 @@ def test_a_connection_is_kept_for_the_next_question(simulator: Simulator) -> Non
             assert isinstance(api.get(Subdomain("acme"), SITE, None, time.monotonic() + 5), Answer)
         pool = api._pools.connection_from_url("https://acme.namely.com")
         assert pool.num_connections == 1
+
+
+class Gateway:
+    """Leads connections on to an address, and can forget those that there are without a word."""
+
+    def __init__(self, to: str) -> None:
+        host, _, port = to.partition(":")
+        self._to = (host, int(port))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address: tuple[str, int] = self._listener.getsockname()
+        self.connections = 0
+        self._open: list[socket.socket] = []
+        self._forgotten: set[socket.socket] = set()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self) -> "Gateway":
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        for one in (self._listener, *self._open):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def forget(self) -> None:
+        """Let whatever comes on the connections that there are vanish."""
+        self._forgotten |= set(self._open)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                far = socket.create_connection(self._to)
+                self.connections += 1
+                self._open += (near, far)
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=self._carry, args=pair, daemon=True).start()
+
+    def _carry(self, source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if source not in self._forgotten:
+                    target.sendall(data)
+
+
+@pytest.fixture
+def gateway(simulator: Simulator):
+    with Gateway(simulator.address) as made:
+        yield made
+
+
+@pytest.fixture
+def frozen(monkeypatch: pytest.MonkeyPatch):
+    """Set the clocks on, each by so many seconds."""
+
+    def freeze(*seconds: float) -> None:
+        read = adapter._clocks
+
+        def later() -> tuple[float, float]:
+            monotonic, wall = read()
+            return monotonic + seconds[0], wall + seconds[1]
+
+        monkeypatch.setattr(adapter, "_clocks", later)
+
+    return freeze
+
+
+def through(gateway: Gateway, simulator: Simulator) -> NamelyApi:
+    return NamelyApi(connect_to=gateway.address, ca_bundle=simulator.ca_pem)
+
+
+@pytest.mark.parametrize("clocks", [(adapter.IDLE, adapter.IDLE), (adapter.IDLE, 0), (0, 3600)])
+def test_a_connection_from_before_a_freeze_is_not_used_again(
+    simulator: Simulator, gateway: Gateway, frozen, clocks: tuple[float, float]
+) -> None:
+    with through(gateway, simulator) as api:
+        assert isinstance(api.get(Subdomain("acme"), SITE, None, time.monotonic() + 5), Answer)
+        gateway.forget()
+        frozen(*clocks)
+        started = time.monotonic()
+        assert isinstance(api.get(Subdomain("acme"), SITE, None, started + 5), Answer)
+        assert time.monotonic() - started < 1
+        assert gateway.connections == 2
+
+
+def test_a_forgotten_connection_costs_a_request_its_deadline(
+    simulator: Simulator, gateway: Gateway
+) -> None:
+    """What the test before this one is worth: such a connection looks like any other."""
+    with through(gateway, simulator) as api:
+        api.get(Subdomain("acme"), SITE, None, time.monotonic() + 5)
+        gateway.forget()
+        answer = api.get(Subdomain("acme"), SITE, None, time.monotonic() + 0.3)
+        assert answer is Failure.TIMEOUT
+
+
+@pytest.mark.parametrize("clocks", [(adapter.IDLE - 5, adapter.IDLE - 5), (1, -3600)])
+def test_a_connection_is_kept_for_a_while(
+    simulator: Simulator, gateway: Gateway, frozen, clocks: tuple[float, float]
+) -> None:
+    with through(gateway, simulator) as api:
+        api.get(Subdomain("acme"), SITE, None, time.monotonic() + 5)
+        frozen(*clocks)
+        assert isinstance(api.get(Subdomain("acme"), SITE, None, time.monotonic() + 5), Answer)
+        assert gateway.connections == 1
 
 
 def test_a_refusal_with_a_broken_body_is_still_a_refusal() -> None:

@@ -33,8 +33,14 @@ from namely_link.domain.probe import Answer, Failure
 if TYPE_CHECKING:
     from collections.abc import Buffer
 
+    from urllib3 import HTTPResponse
+
     from namely_link.domain.probe import Reply
     from namely_link.domain.values import Subdomain, Token
+
+IDLE: Final = 30.0
+"""Seconds after which a kept connection is not trusted: while Lambda freezes a function, NATs and
+load balancers forget it without a word, and what is then sent on it waits for its deadline."""
 
 MAX_BODY: Final = 1024 * 1024
 """Bytes: fifty profiles with every field are a tenth of it."""
@@ -89,10 +95,29 @@ def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     return inner.is_global and not inner.is_multicast
 
 
+def _clocks() -> tuple[float, float]:
+    """Return two clocks in seconds: one may stand still in a freeze, the other may be set back."""
+    return time.monotonic(), time.time()
+
+
 class _Connection(HTTPSConnection):
     """Goes only to public addresses of the host, or to where the simulator is."""
 
     connect_to: tuple[str, int] | None = None
+    _answered: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the pool may use it again; otherwise it connects anew."""
+        then, now = self._answered, _clocks()
+        idle = max(now[0] - then[0], now[1] - then[1])
+        return idle < IDLE and super().is_connected
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as in urllib3 itself
+        """Return the answer, and remember when it came."""
+        response = super().getresponse()
+        self._answered = _clocks()
+        return response
 
     def _new_conn(self) -> socket.socket:
         try:
