@@ -13,7 +13,8 @@ from namely_link.domain.lifecycle import begun
 from namely_link.domain.problems import StorageError
 from namely_link.domain.values import Owner, timestamp
 
-AT = timestamp(datetime(2026, 11, 24, 12, 0, tzinfo=UTC))
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+AT = timestamp(NOW)
 CREDENTIAL = parse_credential("acme", "t" * 64)
 
 
@@ -34,7 +35,9 @@ def test_the_names_of_strays_are_read_as_they_were_written(table) -> None:
 
 def test_once_the_lease_is_over_a_secret_is_left_as_it_is(aws) -> None:
     client = boto3.client("secretsmanager", region_name="eu-central-1")
-    vault = SecretsManagerVault(client=client, prefix="s/", key_arn="alias/aws/test")
+    vault = SecretsManagerVault(
+        client=client, prefix="s/", key_arn="alias/aws/test", now=lambda: NOW
+    )
     one, other = "1" * 32, "2" * 32
     version = vault.create(name="s/1", credential=CREDENTIAL, attempt_id=one, tags={})
     vault.put_candidate(name="s/1", credential=CREDENTIAL, attempt_id=other)

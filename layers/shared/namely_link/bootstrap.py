@@ -79,7 +79,9 @@ def sessions(rows: Table) -> SessionTable:
 def vault(settings: Settings, *, key_arn: str = "") -> SecretsManagerVault:
     """Return the vault over the stack's secrets; `key_arn` is needed to create one."""
     client = boto3.client("secretsmanager", config=_AWS)
-    return SecretsManagerVault(client=client, prefix=settings.secret_prefix, key_arn=key_arn)
+    return SecretsManagerVault(
+        client=client, prefix=settings.secret_prefix, key_arn=key_arn, now=now
+    )
 
 
 def questions(settings: ProbeSettings) -> Questions:

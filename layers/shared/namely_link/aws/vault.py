@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -29,6 +30,10 @@ CANDIDATE: Final = "NAMELY_LINK_CANDIDATE_"
 shared would be taken from a committed version that is not promoted yet, and a version without any
 label may vanish. A stray AWSPENDING would block RotateSecret."""
 
+_LONGEST_WINDOW: Final = timedelta(days=30)
+_CLOCKS_APART: Final = timedelta(hours=1)
+"""More than the clocks of Lambda and Secrets Manager differ."""
+
 _ACCOUNT: Final = re.compile(r"(acc_[0-9A-HJKMNP-TV-Z]{26})(?:-[0-9a-f]{8})?", re.ASCII)
 
 
@@ -39,6 +44,7 @@ class SecretsManagerVault:
     client: SecretsManagerClient
     prefix: str
     key_arn: str
+    now: Callable[[], datetime]
 
     def name(self, account_id: str, *, again: str = "") -> str:
         """Return the name of an account's secret, which is never used for another account.
@@ -176,7 +182,7 @@ class SecretsManagerVault:
     def delete(self, name: str, *, recovery_days: int | None) -> datetime | None:
         """Schedule a secret for deletion, or (None) delete it at once; again is fine.
 
-        Returns from when on it can't be recovered, None where it is gone.
+        Returns from when on it can't be recovered for certain, None where it is gone.
 
         Raises:
             StorageError: the secret may still be there.
@@ -195,6 +201,12 @@ class SecretsManagerVault:
         return done["DeletionDate"]
 
     def _deletion_date(self, name: str) -> datetime | None:
+        """Return from when on a scheduled secret can't be recovered for certain, None if gone.
+
+        AWS says of DeletedDate both that it is when the secret goes (DescribeSecret) and that it is
+        when its deletion was asked for (SecretListEntry). What lies ahead can only be the former;
+        with what is past, the longest window is added, so that the promise is not too early.
+        """
         try:
             found = self.client.describe_secret(SecretId=name)
         except self.client.exceptions.ResourceNotFoundException:
@@ -204,7 +216,8 @@ class SecretsManagerVault:
         if "DeletedDate" not in found:
             msg = "DeleteSecret: refused"
             raise StorageError(msg)
-        return found["DeletedDate"]
+        date = found["DeletedDate"]
+        return date if date > self.now() + _CLOCKS_APART else date + _LONGEST_WINDOW
 
     def restore(self, name: str) -> None:
         """Take a scheduled deletion back; again is fine.
