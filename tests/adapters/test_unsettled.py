@@ -13,8 +13,7 @@ from namely_link.domain.lifecycle import begun
 from namely_link.domain.problems import StorageError
 from namely_link.domain.values import Owner, timestamp
 
-NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
-AT = timestamp(NOW)
+AT = timestamp(datetime(2026, 11, 24, 12, 0, tzinfo=UTC))
 CREDENTIAL = parse_credential("acme", "t" * 64)
 
 
@@ -36,7 +35,7 @@ def test_the_names_of_strays_are_read_as_they_were_written(table) -> None:
 def test_once_the_lease_is_over_a_secret_is_left_as_it_is(aws) -> None:
     client = boto3.client("secretsmanager", region_name="eu-central-1")
     vault = SecretsManagerVault(
-        client=client, prefix="s/", key_arn="alias/aws/test", now=lambda: NOW
+        client=client, prefix="s/", key_arn="alias/aws/test", now=lambda: datetime.now(UTC)
     )
     one, other = "1" * 32, "2" * 32
     version = vault.create(name="s/1", credential=CREDENTIAL, attempt_id=one, tags={})

@@ -8,6 +8,7 @@ new secret, and DescribeSecret leaves versions without a label out.
 import json
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -31,10 +32,6 @@ ARN = f"arn:aws:secretsmanager:eu-central-1:123456789012:secret:{NAME}-AbCdEf"
 ONE, OTHER = str(uuid4()), str(uuid4())
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
 @pytest.fixture
 def client(aws):
     return aws("secretsmanager")
@@ -42,7 +39,13 @@ def client(aws):
 
 @pytest.fixture
 def vault(client) -> SecretsManagerVault:
-    return SecretsManagerVault(client=client, prefix=PREFIX, key_arn="alias/aws/test", now=now)
+    return vault_of(client)
+
+
+def vault_of(client) -> SecretsManagerVault:
+    return SecretsManagerVault(
+        client=client, prefix=PREFIX, key_arn="alias/aws/test", now=lambda: datetime.now(UTC)
+    )
 
 
 def create(
@@ -357,7 +360,7 @@ def test_deleting_tells_until_when_it_can_be_recovered(client, vault) -> None:
     version = create(vault)
     final = vault.delete(NAME, recovery_days=7)
     assert final
-    assert timedelta(days=6, hours=23) < final - now() <= timedelta(days=7)
+    assert timedelta(days=6, hours=23) < final - datetime.now(UTC) <= timedelta(days=7)
     assert scheduled(client)
     # Again it tells the same, whatever is asked for.
     told = vault.delete(NAME, recovery_days=30)
@@ -365,39 +368,6 @@ def test_deleting_tells_until_when_it_can_be_recovered(client, vault) -> None:
     assert abs(told - final) < timedelta(seconds=2)
     vault.restore(NAME)
     assert vault.read(version) == OLD
-
-
-@pytest.mark.parametrize("window", [7, 30])
-@pytest.mark.parametrize("asked", [timedelta(0), timedelta(minutes=5), timedelta(days=6)])
-def test_a_deletion_that_is_found_is_not_said_to_be_final_too_early(
-    client, vault, window: int, asked: timedelta
-) -> None:
-    """Whichever way AWS means it.
-
-    DeletedDate of DescribeSecret: "The date the secret is scheduled for deletion … Some time after
-    the deleted date, Secrets Manager deletes the secret"; of SecretListEntry: "The date and time
-    the deletion of the secret occurred … can be recovered until the number of days in the recovery
-    window has passed".
-    """
-    requested = now() - asked
-    ends = requested + timedelta(days=window)
-    for date, most in ((ends, ends), (requested, requested + timedelta(days=30))):
-        with Stubber(client) as stub:
-            stub.add_client_error("delete_secret", "InvalidRequestException")
-            stub.add_response("describe_secret", {"DeletedDate": date}, {"SecretId": NAME})
-            final = vault.delete(NAME, recovery_days=window)
-        assert final
-        assert ends <= final <= most
-
-
-@pytest.mark.parametrize("until", [timedelta(minutes=30), -timedelta(hours=2)])
-def test_a_date_that_may_be_either_is_taken_for_that_of_the_request(client, vault, until) -> None:
-    """Clocks differ, and a secret may be there for a while after its window."""
-    date = now() + until
-    with Stubber(client) as stub:
-        stub.add_client_error("delete_secret", "InvalidRequestException")
-        stub.add_response("describe_secret", {"DeletedDate": date}, {"SecretId": NAME})
-        assert vault.delete(NAME, recovery_days=7) == date + timedelta(days=30)
 
 
 def test_what_is_not_there_is_deleted(vault) -> None:
@@ -415,9 +385,32 @@ def test_deleting_at_once_leaves_nothing(client, vault, before) -> None:
         client.describe_secret(SecretId=NAME)
 
 
+@pytest.mark.parametrize("window", [7, 30])
+@pytest.mark.parametrize("ago", [timedelta(0), timedelta(minutes=5), timedelta(days=6)])
+@pytest.mark.parametrize("clock", [timedelta(0), timedelta(seconds=2), -timedelta(seconds=2)])
+def test_a_deletion_is_not_said_to_be_final_too_early_however_its_date_is_read(
+    client, window: int, ago: timedelta, clock: timedelta
+) -> None:
+    """Whoever asked for it, with whatever window; clocks differ.
+
+    DeletedDate of DescribeSecret: "The date the secret is scheduled for deletion … Some time after
+    the deleted date, Secrets Manager deletes the secret"; of SecretListEntry: "The date and time
+    the deletion of the secret occurred … can be recovered until the number of days in the recovery
+    window has passed".
+    """
+    now = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    vault = replace(vault_of(client), now=lambda: now + clock)
+    asked, goes = now - ago, now - ago + timedelta(days=window)
+    for date, final in ((goes, goes), (asked, asked + timedelta(days=30))):
+        with Stubber(client) as stub:
+            stub.add_client_error("delete_secret", "InvalidRequestException")
+            stub.add_response("describe_secret", {"DeletedDate": date}, {"SecretId": NAME})
+            assert vault.delete(NAME, recovery_days=7) == final
+
+
 def test_a_deletion_at_once_is_not_told_of_one_that_is_scheduled(client, vault) -> None:
     """Should Secrets Manager refuse it (InvalidRequestException: "scheduled for deletion")."""
-    at = now() + timedelta(days=7)
+    at = datetime.now(UTC) + timedelta(days=6)
     with Stubber(client) as stub:
         stub.add_client_error("delete_secret", "InvalidRequestException")
         stub.add_response("describe_secret", {"DeletedDate": at}, {"SecretId": NAME})
@@ -462,7 +455,7 @@ def test_all_secrets_of_the_stack_are_listed_with_their_labels(client, vault) ->
     found = {one.name: one for one in vault.stored()}
     assert found.keys() == made.keys()
     assert found[NAME].labels == {made[NAME].version_id: ["AWSCURRENT"]}
-    assert abs(now() - found[NAME].created_at) < timedelta(minutes=5)
+    assert abs(datetime.now(UTC) - found[NAME].created_at) < timedelta(minutes=5)
 
 
 def test_secrets_are_listed_page_by_page(client, vault) -> None:
@@ -556,7 +549,7 @@ def test_a_fault_of_describing_a_deletion_is_translated(client, vault) -> None:
 @pytest.mark.parametrize("call", [create, candidate])
 def test_a_call_that_never_went_out_quotes_no_token(client, call) -> None:
     """botocore's own check of parameters quotes the value."""
-    vault = SecretsManagerVault(client=client, prefix=PREFIX, key_arn="alias/aws/test", now=now)
+    vault = vault_of(client)
     with pytest.raises(StorageError, match="ParamValidationError") as caught:
         call(vault, attempt="short")
     assert "o" * 64 not in "".join(traceback.format_exception(caught.value))

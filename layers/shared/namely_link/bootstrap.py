@@ -45,7 +45,8 @@ _AWS = Config(
     read_timeout=5,
     retries={"mode": "standard", "total_max_attempts": 3},
 )
-"""Seconds: a call takes (2 + 5) * 3 and pauses of 3 at most, see `lifecycle.WORST_CALL`."""
+"""Seconds: a call takes (2 + 5) * 3 and pauses of 3 at most, see `lifecycle.WORST_CALL`. A kept
+connection that fell silent while the function was frozen costs one of the tries."""
 
 
 def now() -> datetime:

@@ -216,8 +216,8 @@ class SecretsManagerVault:
         if "DeletedDate" not in found:
             msg = "DeleteSecret: refused"
             raise StorageError(msg)
-        date = found["DeletedDate"]
-        return date if date > self.now() + _CLOCKS_APART else date + _LONGEST_WINDOW
+        told = found["DeletedDate"]
+        return told if told > self.now() + _CLOCKS_APART else told + _LONGEST_WINDOW
 
     def restore(self, name: str) -> None:
         """Take a scheduled deletion back; again is fine.

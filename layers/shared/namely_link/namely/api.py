@@ -38,10 +38,6 @@ if TYPE_CHECKING:
     from namely_link.domain.probe import Reply
     from namely_link.domain.values import Subdomain, Token
 
-IDLE: Final = 30.0
-"""Seconds after which a kept connection is not trusted: while Lambda freezes a function, NATs and
-load balancers forget it without a word, and what is then sent on it waits for its deadline."""
-
 MAX_BODY: Final = 1024 * 1024
 """Bytes: fifty profiles with every field are a tenth of it."""
 
@@ -60,7 +56,16 @@ _RETRIES: Final = urllib3.Retry(
     respect_retry_after_header=False,  # Namely's word may be hours; our deadline is seconds
 )
 
+_IDLE: Final = 20
+"""Seconds after which a kept connection is not used again. While a function is frozen, load
+balancers and NAT gateways forget its connections, and a request on one of those meets silence."""
+
 _deadline: ContextVar[float] = ContextVar("deadline")
+
+
+def _clocks() -> tuple[float, float]:
+    """Return seconds by both clocks: either may stand still while a function is frozen."""
+    return time.monotonic(), time.time()
 
 
 def _remaining() -> float:
@@ -95,29 +100,21 @@ def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     return inner.is_global and not inner.is_multicast
 
 
-def _clocks() -> tuple[float, float]:
-    """Return two clocks in seconds: one may stand still in a freeze, the other may be set back."""
-    return time.monotonic(), time.time()
-
-
 class _Connection(HTTPSConnection):
     """Goes only to public addresses of the host, or to where the simulator is."""
 
     connect_to: tuple[str, int] | None = None
-    _answered: tuple[float, float] = (0.0, 0.0)
+    _used: tuple[float, float] = (0, 0)
 
     @property
     def is_connected(self) -> bool:
-        """Whether the pool may use it again; otherwise it connects anew."""
-        then, now = self._answered, _clocks()
-        idle = max(now[0] - then[0], now[1] - then[1])
-        return idle < IDLE and super().is_connected
+        """Whether the connection may serve the next request; the pool makes a new one if not."""
+        idle = max(now - used for now, used in zip(_clocks(), self._used, strict=True))
+        return super().is_connected and idle < _IDLE
 
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as in urllib3 itself
-        """Return the answer, and remember when it came."""
-        response = super().getresponse()
-        self._answered = _clocks()
-        return response
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # urllib3's own, as there
+        self._used = _clocks()
+        return super().getresponse()
 
     def _new_conn(self) -> socket.socket:
         try:
