@@ -6,6 +6,7 @@ new secret, and DescribeSecret leaves versions without a label out.
 """
 
 import json
+import re
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
@@ -133,6 +134,21 @@ def test_a_new_secret_holds_the_token_under_the_attempts_id(client, vault) -> No
     assert described["Tags"] == [{"Key": "owner", "Value": "o1"}]
     assert described["KmsKeyId"] == "alias/aws/test"
     assert labels(client) == {ONE: ["AWSCURRENT"]}
+
+
+@pytest.mark.parametrize("owner", ["aws:o1", "AWS:o1"])
+def test_a_tag_that_aws_keeps_for_itself_is_left_out(client, vault, owner: str) -> None:
+    """TagResource: "Do not use the aws: prefix in your tag names or values"."""
+    tags = {"owner": owner, "account": ACCOUNT}
+    vault.create(name=NAME, credential=OLD, attempt_id=ONE, tags=tags)
+    described = client.describe_secret(SecretId=NAME)
+    assert described["Tags"] == [{"Key": "account", "Value": ACCOUNT}]
+
+
+def test_a_name_does_not_end_like_an_arn(vault) -> None:
+    """CreateSecret: "Do not end your secret name with a hyphen followed by six characters"."""
+    for name in (vault.name(ACCOUNT), vault.name(ACCOUNT, again=str(uuid4()))):
+        assert not re.search("-.{6}$", name)
 
 
 def test_the_same_attempt_finds_the_secret_that_it_has_made(client, vault) -> None:

@@ -73,7 +73,11 @@ class SecretsManagerVault:
                 ClientRequestToken=attempt_id,
                 KmsKeyId=self.key_arn,
                 SecretString=_document(credential),
-                Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+                Tags=[
+                    {"Key": key, "Value": value}
+                    for key, value in tags.items()
+                    if not value.lower().startswith("aws:")  # AWS keeps these for itself
+                ],
             )
         except self.client.exceptions.ResourceExistsException:
             return self._put(name=name, credential=credential, attempt_id=attempt_id)
