@@ -7,7 +7,6 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.awsrequest import AWSResponse
 
 from namely_link import bootstrap
 from namely_link.aws.outbox import OutboxTable
@@ -170,76 +169,6 @@ def test_a_seal_opens_for_its_own_request_only(run, house, captured) -> None:
     answer, _ = run("intake/link-requested", detail(**captured))
     assert (answer, listed(house)) == ("refused: invalid_request", [])
     assert "Seal the token with KMS Encrypt" in told()[0][1]["detail"]
-
-
-@pytest.fixture
-def kms(house, load):
-    """Give an event to `intake`, KMS answering with an error's code; return what came of it.
-
-    With the answer comes how often a seal was to be opened.
-    """
-
-    def call(code: str, **fields: object) -> tuple[str, int]:
-        module, opened = load("intake"), []
-
-        def answer(**_unused: object) -> tuple[AWSResponse, dict[str, Any]]:
-            opened.append(code)
-            return AWSResponse("", 400, {}, None), {"Error": {"Code": code, "Message": ""}}
-
-        module.ports().seal.client.meta.events.register("before-call.kms.Decrypt", answer)
-        event = house.event("intake/link-requested")
-        detail(**fields)(event)
-        return module.handler(event, house.context), len(opened)
-
-    return call
-
-
-@pytest.mark.parametrize(
-    "sealed",
-    [
-        pytest.param("", id="empty"),
-        pytest.param("====", id="nothing"),
-        pytest.param("YQ", id="cut"),
-        pytest.param("Y Q==", id="no Base64"),
-        pytest.param("\u00e9", id="not ASCII"),
-        pytest.param(SURROGATE, id="half a character"),
-        pytest.param("YQ" * 4096 + "=", id="a character too long"),
-        pytest.param("YWJj" * 2049, id="three bytes too long"),
-        pytest.param(7, id="a number"),
-        pytest.param(["YQ=="], id="a list"),
-    ],
-)
-def test_what_can_be_no_seal_is_refused_without_asking_kms(house, kms, sealed) -> None:
-    assert kms("AccessDeniedException", sealed_token=sealed) == ("refused: invalid_request", 0)
-    assert [(kind, data["reason"]) for kind, data in told()] == [
-        ("Link Rejected", "invalid_request")
-    ]
-    assert listed(house) == []
-
-
-@pytest.mark.parametrize(
-    "code", ["ValidationException", "InvalidCiphertextException", "IncorrectKeyException"]
-)
-def test_a_seal_that_kms_does_not_know_is_refused_at_once(kms, code: str) -> None:
-    longest = "YWJj" * 2048
-    assert kms(code, sealed_token=longest) == ("refused: invalid_request", 1)
-    assert [kind for kind, _ in told()] == ["Link Rejected"]
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        "AccessDeniedException",
-        "DisabledException",
-        "KMSInvalidStateException",
-        "KeyUnavailableException",
-        "NotFoundException",
-    ],
-)
-def test_a_key_that_may_not_be_used_is_our_fault_and_tried_again(kms, code: str) -> None:
-    with pytest.raises(StorageError, match=f"Decrypt: {code}"):
-        kms(code)
-    assert told() == []
 
 
 def test_a_seal_that_has_expired_is_refused(run, house, seal) -> None:
