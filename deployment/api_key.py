@@ -7,8 +7,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from local.processes import LocalError
-from local.target import session, target
+from deployment.target import CommandError, add_target, session, target
 from namely_link.aws.sessions import SessionTable
 from namely_link.aws.table import Table
 from namely_link.domain.problems import StorageError
@@ -59,14 +58,13 @@ def main() -> int:
     what.add_argument("--revoke", help="a key, to be refused from now on")
     parser.add_argument("--scopes", default=",".join(SCOPES), help="default: %(default)s")
     parser.add_argument("--days", type=int, default=0, help="until it ends; default: never")
-    parser.add_argument("--stack", default="namely-link", help="default: %(default)s")
-    parser.add_argument("--local", action="store_true", help="for the stack of `make run`")
+    add_target(parser)
     asked = parser.parse_args()
     scopes = asked.scopes.split(",")
     if set(scopes) - set(SCOPES):
         parser.error(f"the scopes are: {', '.join(SCOPES)}")
     try:
-        environ, outputs = target(asked.stack, local=asked.local)
+        environ, outputs = target(asked)
         table = outputs["TableName"]
         if asked.name:
             bearer = make_key(
@@ -79,7 +77,7 @@ def main() -> int:
             print("There is no such key.", file=sys.stderr)
             return 1
         print("The key is refused from now on.")
-    except (LocalError, StorageError) as error:
+    except (CommandError, StorageError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -1,0 +1,141 @@
+"""`make deploy` as a newcomer and as CI meet it, on an emulated AWS with nothing in it."""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+import threading
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from deployment.target import ROOT, session
+from local.stack import emulated
+
+
+class Account:
+    """An emulated account, and the command run for it."""
+
+    def __init__(self, environ: dict[str, str], saved: Path) -> None:
+        paths = f"{ROOT / 'layers' / 'shared'}:{ROOT}"
+        # The emulator has no archives.
+        self.environ = environ | {"PYTHONPATH": paths, "PARAM_ArchiveDays": "0"}
+        self.environ |= {"DEPLOY_STATE": str(saved)}
+        self.saved = saved
+
+    def typing(self, keys: str, *arguments: str, **environ: str) -> tuple[int, str]:
+        """Run it in a terminal in which somebody types these keys."""
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "deployment.deploy", *arguments],
+            cwd=ROOT,
+            env=self.environ | environ,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        os.write(ours, keys.encode())
+        said = bytearray()
+
+        def read() -> None:
+            try:
+                while part := os.read(ours, 4096):
+                    said.extend(part)
+            except OSError:  # how Linux says that the other end is closed
+                pass
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        code = process.wait(120)
+        reader.join()
+        os.close(ours)
+        return code, said.decode().replace("\r\n", "\n")
+
+    def unattended(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "deployment.deploy", *arguments],
+            cwd=ROOT,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def stack(self, name: str) -> dict:
+        endpoint = self.environ["AWS_ENDPOINT_URL"]
+        client = session(self.environ).client("cloudformation", endpoint_url=endpoint)
+        return client.describe_stacks(StackName=name)["Stacks"][0]
+
+    def value(self, stack: str, parameter: str) -> str:
+        said = {
+            one["ParameterKey"]: one["ParameterValue"] for one in self.stack(stack)["Parameters"]
+        }
+        return said[parameter]
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory):
+    state = tmp_path_factory.mktemp("deploy")
+    with emulated(log=state / "emulator.log") as environ:
+        yield Account(environ, state / "saved")
+
+
+def test_enter_alone_deploys_and_a_second_time_asks_for_the_confirmation_only(
+    account: Account,
+) -> None:
+    before = (ROOT / "samconfig.toml").read_bytes()
+    code, said = account.typing("\n" * 20)
+    assert code == 0, said
+    questions = re.findall(r"(?m)\[[^\]\n]*\]: ", said)
+    assert 3 <= len(questions) <= 6, said
+    assert "namely-link is deployed in eu-central-1." in said
+    assert "make smoke STACK=namely-link REGION=eu-central-1" in said
+    assert account.stack("namely-link")["StackStatus"] == "CREATE_COMPLETE"
+
+    code, said = account.typing("\n")
+    assert code == 0, said
+    assert re.findall(r"(?m)\[[^\]\n]*\]: ", said) == ["[Y/n]: "]
+    assert "Updates the stack namely-link" in said
+    assert (ROOT / "samconfig.toml").read_bytes() == before
+
+
+def test_a_no_changes_nothing(account: Account) -> None:
+    code, said = account.typing("n\n", "--stack", "namely-link", PARAM_ThemeName="Other")
+    assert (code, "ThemeName  namely-link → Other" in said) == (1, True), said
+    assert account.value("namely-link", "ThemeName") == "namely-link"
+
+
+def test_unattended_it_asks_nothing_and_does_it_twice(account: Account, tmp_path: Path) -> None:
+    params = tmp_path / "params.toml"
+    awkward = """Ann "the" O'Neil \\ Söhne = 1"""
+    params.write_text(f"ThemeName = '''{awkward}'''\nFrameAncestors = \"'none'\"\n")
+    asked = ("--stack", "ci-link", "--params", str(params))
+    done = account.unattended(*asked)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert account.value("ci-link", "ThemeName") == awkward
+    assert account.value("ci-link", "FrameAncestors") == "'none'"
+    assert tomllib.loads((account.saved / "ci-link.eu-central-1.toml").read_text()) == {
+        "ThemeName": awkward,
+        "FrameAncestors": "'none'",
+        "ArchiveDays": "0",
+    }
+
+    done = account.unattended(*asked)
+    assert done.returncode == 0, done.stdout + done.stderr
+    params.write_text("")
+    (account.saved / "ci-link.eu-central-1.toml").unlink()
+    done = account.unattended(*asked)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert account.value("ci-link", "ThemeName") == awkward  # the stack keeps it
+
+
+def test_two_stacks_of_which_either_may_be_meant_are_named(account: Account) -> None:
+    done = account.unattended()
+    assert done.returncode == 1
+    assert "STACK=ci-link REGION=eu-central-1" in done.stderr
