@@ -45,6 +45,16 @@ def make_key(
     return bearer.value
 
 
+def revoke_key(bearer: str, *, table: str, environ: Mapping[str, str]) -> bool:
+    """Refuse a key from now on; False where there is none.
+
+    Raises:
+        StorageError: DynamoDB failed.
+    """
+    known = parse(bearer)
+    return known is not None and _keys(table, environ).revoke_key(known.id)
+
+
 def _keys(table: str, environ: Mapping[str, str]) -> SessionTable:
     client = session(environ).client("dynamodb", endpoint_url=environ.get("AWS_ENDPOINT_URL"))
     return SessionTable(table=Table(client=client, name=table))
@@ -72,8 +82,7 @@ def main() -> int:
             )
             print(bearer)
             return 0
-        known = parse(asked.revoke)
-        if known is None or not _keys(table, environ).revoke_key(known.id):
+        if not revoke_key(asked.revoke, table=table, environ=environ):
             print("There is no such key.", file=sys.stderr)
             return 1
         print("The key is refused from now on.")
