@@ -261,7 +261,7 @@ def _ask(
         return default or ""
     while True:
         typed = ask(f"{question} [{default or ''}]: ").strip() or (default or "")
-        wrong = fault(typed) if typed or default is None else ""
+        wrong = fault(typed)
         if not wrong:
             return typed
         print(f"  It {wrong}.")
