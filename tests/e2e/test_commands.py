@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,10 @@ from pathlib import Path
 import pytest
 import urllib3
 
+from deployment.target import session
+
 ROOT = Path(__file__).parents[2]
+ROW = r"(?m)^  (ok|warn|n/a|FAIL) +(\S.*?)  "
 
 
 def environ(state: Path) -> dict[str, str]:
@@ -102,10 +106,43 @@ def test_an_event_that_needs_more_says_what(run) -> None:
     assert (done.returncode, "ACCOUNT_ID=" in done.stderr) == (1, True)
 
 
+def test_the_smoke_test_finds_what_runs_sound_and_says_what_the_emulator_lacks(run) -> None:
+    done = python(run[1], "deployment.smoke", "--local")
+    assert done.returncode == 0, done.stdout + done.stderr
+    named = {name: state for state, name in re.findall(ROW, done.stdout)}
+    for name in ("health", "page hub", "dry run", "connect session", "events", "dead letters"):
+        assert named[name] == "ok", done.stdout
+    assert named["body of 11 MB"] == named["table's recovery"] == "n/a"
+
+
+def test_the_smoke_test_leaves_neither_queue_nor_rule_nor_key(run) -> None:
+    described = json.loads((run[1] / "run.json").read_text())
+    aws = session({"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"})
+
+    def client(service: str):
+        where = {"endpoint_url": described["aws_endpoint"], "region_name": described["region"]}
+        return aws.client(service, **where)
+
+    def made() -> tuple[set[str], set[str]]:
+        rules = client("events").list_rules(EventBusName=described["stack"])["Rules"]
+        queues = client("sqs").list_queues()["QueueUrls"]
+        return {one["Name"] for one in rules}, set(queues)
+
+    before = made()
+    assert python(run[1], "deployment.smoke", "--local", "--site", "acme").returncode == 0
+    assert made() == before
+    table = client("dynamodb").list_tables()["TableNames"][0]
+    rows = client("dynamodb").scan(TableName=table)["Items"]
+    keys = [row for row in rows if row.get("name", {}).get("S", "").startswith("smoke-")]
+    assert keys
+    assert all("revoked" in json.dumps(row) for row in keys)
+
+
 def test_commands_say_when_nothing_runs(tmp_path: Path) -> None:
     for command in (
         ["deployment.api_key", "--name", "x"],
         ["deployment.invoke", "link", "x"],
+        ["deployment.smoke"],
         ["deployment.seal", "--owner", "x", "--subdomain", "x", "--request-id", "x"],
     ):
         done = python(tmp_path, *command, "--local")

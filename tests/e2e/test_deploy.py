@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from deployment.target import ROOT, session
-from local.stack import emulated
+from local.stack import REGION, STACK, emulated, running
 
 
 class Account:
@@ -139,3 +140,41 @@ def test_two_stacks_of_which_either_may_be_meant_are_named(account: Account) -> 
     done = account.unattended()
     assert done.returncode == 1
     assert "STACK=ci-link REGION=eu-central-1" in done.stderr
+
+
+def test_make_run_is_unmoved_by_what_is_saved_for_aws(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = tmp_path / "tree"
+    for name in ("functions", "layers"):
+        shutil.copytree(ROOT / name, tree / name)
+    for name in ("template.yaml", ".python-version"):
+        shutil.copy(ROOT / name, tree)
+    (tree / "samconfig.toml").write_text("""version = 0.1
+[default.global.parameters]
+region = "ap-south-1"
+profile = "nobody"
+[default.deploy.parameters]
+stack_name = "mine"
+parameter_overrides = "ThemeName=Mine"
+resolve_s3 = true
+tags = "mine=yes"
+[other.deploy.parameters]
+stack_name = "other"
+""")
+    (tree / ".deploy").mkdir()
+    (tree / ".deploy" / "mine.ap-south-1.toml").write_text('ThemeName = "Mine"\n')
+    monkeypatch.chdir(tree)
+    monkeypatch.setenv("SAM_CONFIG_FILE", str(tree / "samconfig.toml"))
+    monkeypatch.setenv("SAM_CONFIG_ENV", "other")
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "nobody")
+    monkeypatch.setenv("PARAM_ThemeName", "Mine")
+    with running(state=tmp_path / "state", source=tree) as stack:
+        client = session(stack.environ).client("cloudformation", endpoint_url=stack.aws_endpoint)
+        (said,) = client.describe_stacks()["Stacks"]
+        values = {one["ParameterKey"]: one["ParameterValue"] for one in said["Parameters"]}
+        assert (said["StackName"], values["ThemeName"]) == (STACK, "Example HR")
+        assert f":{REGION}:" in said["StackId"]
+        assert [one["Key"] for one in said["Tags"]] == ["ms-custom-id"]
+        assert stack.call("GET", "/v1/accounts")[0] == 200
