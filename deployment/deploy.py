@@ -287,11 +287,11 @@ def _show(place: Place, template: Template, chosen: Mapping[str, str], found: Pr
     print(f"  in AWS account {found.account}, {place.region}, as {found.caller}")
     lines = {}
     for name, value in chosen.items():
-        shown = template.parameters[name].shown(value)
+        shown = template.parameters[name].shown(value) or "(empty)"
         if name not in before:
             lines[name] = shown
         elif before[name] != value:
-            lines[name] = f"{before[name]} → {shown}"
+            lines[name] = f"{before[name] or '(empty)'} → {shown}"
     for name, line in lines.items():
         print(f"  {name:<{max(map(len, lines))}}  {line}")
     rest = "as they are" if found.existing else "as the template has them (docs/operations.md)"
@@ -369,7 +369,8 @@ def _sam(arguments: list[str], wishes: Wishes, environ: Mapping[str, str], place
     command = f"sam {arguments[0]}"
     log = place.file(wishes.saved).with_suffix(f".{arguments[0]}.log")
     quiet = sys.stdout.isatty()
-    print(f"{command} ..." + (f" (all it says: {log})" if quiet else ""), flush=True)
+    print(f"{command} ..." + (f" (all it says: {os.path.relpath(log)})" if quiet else ""))
+    sys.stdout.flush()
     with subprocess.Popen(  # noqa: S603 - our own command
         [str(SAM), *arguments, *config],
         cwd=wishes.root,

@@ -33,6 +33,18 @@ NEW = Preflight(
 )
 
 
+def wishes(root: Path) -> Wishes:
+    return Wishes(
+        stack="",
+        region="eu-central-1",
+        params=None,
+        environ={"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"},
+        ask=None,
+        saved=root / ".deploy",
+        root=root,
+    )
+
+
 class House:
     """What is deployed with, and what SAM is told."""
 
@@ -45,15 +57,7 @@ class House:
         self.sam: list[list[str]] = []
         self.overrides: dict[str, str] = {}
         self.environ: dict[str, str] = {}
-        self.wishes = Wishes(
-            stack="",
-            region="eu-central-1",
-            params=None,
-            environ={"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"},
-            ask=None,
-            saved=root / ".deploy",
-            root=root,
-        )
+        self.wishes = wishes(root)
         monkeypatch.setattr(module, "_look", self._look)
         monkeypatch.setattr(module, "_sam", self._sam)
         monkeypatch.setattr(module, "_tell", lambda *_: None)
@@ -341,6 +345,30 @@ def test_of_several_that_were_deployed_the_one_meant_is_asked_for(house: House) 
     house.deploy(region="us-east-1")
     house.deploy(stack="a", region="")
     assert house.looked == ["b us-east-1", "a eu-west-1"]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_failure_of_sam_is_told_with_what_it_says(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    terminal: bool,
+) -> None:
+    sam = tmp_path / "sam"
+    sam.write_text("#!/bin/sh\necho 'CREATE_COMPLETE  x'\necho no access to it >&2\nexit 1\n")
+    sam.chmod(0o755)
+    monkeypatch.setattr(module, "SAM", sam)
+    monkeypatch.setattr(module.sys.stdout, "isatty", lambda: terminal)
+    wanted = wishes(tmp_path)
+    wanted.saved.mkdir()
+    place = module.Place(stack="link", region="eu-central-1", region_from="REGION")
+    with pytest.raises(CommandError, match=r"`sam deploy` failed.*make preflight STACK=link"):
+        module._deploy(wanted, wanted.environ, place, {}, {})
+    said = capfd.readouterr()
+    assert "no access to it" in said.out + said.err
+    assert ("1 resources are done" in said.out) is terminal
+    log = wanted.saved / "link.eu-central-1.deploy.log"
+    assert log.exists() is terminal
 
 
 def test_a_stacks_name_that_cant_be_is_told(house: House) -> None:

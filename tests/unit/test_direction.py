@@ -66,7 +66,9 @@ def test_only_the_settings_read_the_environment(module: str) -> None:
     assert "os" not in imports(module)
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE.parents[2] / "deployment").glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((PACKAGE.parents[2] / "deployment").glob("*.py")), ids=lambda path: path.stem
+)
 def test_what_works_with_aws_knows_nothing_of_this_machine(path: Path) -> None:
     tree = ast.parse(path.read_text())
     modules = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
