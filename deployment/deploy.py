@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 SAVED: Final = ROOT / ".deploy"
 """Where is kept what was chosen; DEPLOY_STATE names another place."""
-QUESTIONS: Final = ("ThemeName", "AlarmTopicArn")
+_LOG_ROLE: Final = "GatewayLogRole"
+QUESTIONS: Final = ("ThemeName", "AlarmTopicArn", _LOG_ROLE)
 """Parameters that are asked for though they have a default: nobody else can know them."""
 FIRST_REGION: Final = "us-east-1"
 """What Enter chooses where no region is configured."""
@@ -95,13 +96,17 @@ def deploy(wishes: Wishes) -> None:
         raise CommandError(msg)
     before = found.existing.values if found.existing else {}
     if not found.existing:
-        chosen = _choose(wishes.ask, template, chosen, found.log_role)
+        again = bool(remembered)  # who has answered before a deployment that failed
+        chosen = _choose(wishes.ask, template, chosen, found.log_role, again=again)
     _complete(template, chosen, before)
     _show(place, template, chosen, found)
     if wishes.ask and wishes.ask("Deploy it? [Y/n]: ").strip().lower() not in {"", "y", "yes"}:
         msg = "Nothing was changed."
         raise CommandError(msg)
-    _remember(place.file(wishes.saved), template, chosen)
+    kept = dict(chosen)
+    if not found.existing and kept.get(_LOG_ROLE) == found.log_role:
+        del kept[_LOG_ROLE]  # where there is no stack any more, what is there decides anew
+    _remember(place.file(wishes.saved), template, kept)
     _build(wishes, environ, place)
     _deploy(wishes, environ, place, settings, chosen)
     _tell(place, environ)
@@ -227,26 +232,30 @@ def _look(place: Place, template: Template, environ: Mapping[str, str]) -> Prefl
 
 
 def _choose(
-    ask: Callable[[str], str] | None, template: Template, chosen: dict[str, str], log_role: str
+    ask: Callable[[str], str] | None,
+    template: Template,
+    chosen: Mapping[str, str],
+    log_role: str,
+    *,
+    again: bool,
 ) -> dict[str, str]:
-    """Return what is chosen for a new stack: as told already, else asked, else the default."""
-    defaults = {
-        name: one.default
-        for name, one in template.parameters.items()
-        if one.default is None or name in QUESTIONS
-    }
-    if "GatewayLogRole" in template.parameters:
-        defaults["GatewayLogRole"] = log_role
-        if not ask:
-            chosen = {"GatewayLogRole": log_role} | chosen
-    if not ask:
-        return chosen
+    """Return what is chosen for a new stack: as told already, else asked, else the default.
+
+    Who is asked `again` is asked only for what has no default.
+    """
     found = dict(chosen)
-    for name, default in defaults.items():
-        if name not in chosen:
-            parameter = template.parameters[name]
-            found[name] = _ask(ask, f"{parameter.description} ({name})", default, parameter.fault)
-    print()
+    quiet = again or not ask
+    if quiet and _LOG_ROLE in template.parameters:
+        found.setdefault(_LOG_ROLE, log_role)
+    for name in dict.fromkeys((*QUESTIONS, *template.parameters)):
+        one = template.parameters.get(name)
+        if one is None or name in found or not ask:
+            continue
+        if one.default is None or (name in QUESTIONS and not quiet):
+            default = log_role if name == _LOG_ROLE else one.default
+            found[name] = _ask(ask, f"{one.description} ({name})", default, one.fault)
+    if ask:
+        print()
     return found
 
 

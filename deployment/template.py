@@ -38,6 +38,7 @@ class Parameter:
     default: str | None = None
     allowed: tuple[str, ...] = ()
     pattern: str = ""
+    longest: int = 4096
     least: float | None = None
     most: float | None = None
     number: bool = False
@@ -45,8 +46,8 @@ class Parameter:
 
     def fault(self, value: str) -> str:
         """Return what is wrong with a value, '' for nothing."""
-        if len(value.encode()) > 4096:
-            return "is longer than the 4,096 bytes that CloudFormation allows"
+        if len(value.encode()) > 4096 or len(value) > self.longest:
+            return f"is longer than {self.longest:,} bytes"
         if self.allowed and value not in self.allowed:
             return f"must be one of: {', '.join(self.allowed)}"
         if self.pattern and not re.fullmatch(self.pattern, value):
@@ -133,6 +134,7 @@ def _parameter(name: str, said: Mapping[str, Any]) -> Parameter:
         default=str(said["Default"]) if "Default" in said else None,
         allowed=tuple(str(one) for one in said.get("AllowedValues", ())),
         pattern=said.get("AllowedPattern", ""),
+        longest=int(said.get("MaxLength", 4096)),
         least=said.get("MinValue"),
         most=said.get("MaxValue"),
         number=said.get("Type") == "Number",

@@ -112,7 +112,8 @@ def test_enter_alone_chooses_what_stands_in_brackets(house: House) -> None:
         "Deploy it? [Y/n]: ",
     ]
     assert [one[0] for one in house.sam] == ["build", "deploy"]
-    assert house.saved() == {"ThemeName": "ours", "AlarmTopicArn": "", "GatewayLogRole": "create"}
+    assert "create" in house.overrides["GatewayLogRole"]
+    assert house.saved() == {"ThemeName": "ours", "AlarmTopicArn": ""}
 
 
 def test_sam_asks_nothing_and_an_empty_change_is_no_fault(house: House) -> None:
@@ -182,10 +183,18 @@ def test_an_answer_that_cant_be_right_is_asked_for_again(
 
 def test_unattended_the_role_for_logs_is_decided_by_what_is_there(house: House) -> None:
     house.deploy()
-    assert house.saved()["GatewayLogRole"] == "create"
+    assert "create" in house.overrides["GatewayLogRole"]
+    # The stack was deleted, and what it has made is there.
     house.found = replace(NEW, log_role="existing")
-    house.deploy(stack="other")
-    assert house.saved("other.eu-central-1")["GatewayLogRole"] == "existing"
+    house.deploy()
+    assert "existing" in house.overrides["GatewayLogRole"]
+
+
+def test_a_role_for_logs_that_is_other_than_proposed_is_kept(house: House) -> None:
+    house.deploy(params=house.params('GatewayLogRole = "none"'))
+    house.deploy()
+    assert house.saved() == {"GatewayLogRole": "none"}
+    assert "none" in house.overrides["GatewayLogRole"]
 
 
 def test_a_role_that_the_stack_has_made_stays(house: House) -> None:
@@ -206,13 +215,9 @@ def test_the_environment_comes_before_the_file_and_that_before_what_was_kept(hou
         "[default.deploy.parameters]\nparameter_overrides = 'ThemeName=sam Days=\"1\"'\n"
     )
     house.deploy()
-    assert house.saved() == {"ThemeName": "sam", "Days": "1", "GatewayLogRole": "create"}
+    assert house.saved() == {"ThemeName": "sam", "Days": "1"}
     house.deploy(params=house.params('ThemeName = "file"\nDays = 2'))
-    assert house.saved() | {"GatewayLogRole": ""} == {
-        "ThemeName": "file",
-        "Days": "2",
-        "GatewayLogRole": "",
-    }
+    assert house.saved() == {"ThemeName": "file", "Days": "2"}
     house.deploy(
         params=house.params('{"ThemeName": "json"}', "p.json"),
         environ=house.wishes.environ | {"PARAM_Days": "3"},
@@ -290,9 +295,19 @@ def test_a_parameter_that_nobody_gives_is_told(house: House) -> None:
     )
     with pytest.raises(CommandError, match="PARAMS has to give: Needed"):
         house.deploy()
-    house.typed = ["", "", "", "given"]
+    house.typed = ["", "", "", "", "given"]
     house.deploy(ask=house.ask)
     assert house.saved()["Needed"] == "given"
+
+
+def test_what_a_new_release_needs_is_asked_for_again(house: House) -> None:
+    house.deploy(ask=house.ask)
+    (house.root / "template.yaml").write_text(
+        TEMPLATE.replace("Rules:", "  Needed: {Type: String, Description: That}\nRules:")
+    )
+    house.asked.clear()
+    house.deploy(ask=house.ask)
+    assert house.asked == ["That (Needed) []: ", "Deploy it? [Y/n]: "]
 
 
 def test_what_the_template_no_longer_knows_is_left_out(
@@ -302,7 +317,7 @@ def test_what_the_template_no_longer_knows_is_left_out(
     (house.root / ".deploy" / "namely-link.eu-central-1.toml").write_text("Gone = 1\nDays = 2\n")
     house.deploy()
     assert "Gone is no parameter any more" in capsys.readouterr().out
-    assert house.saved() == {"Days": "2", "GatewayLogRole": "create"}
+    assert house.saved() == {"Days": "2"}
 
 
 def test_what_is_in_the_way_stops_it(house: House) -> None:

@@ -15,6 +15,7 @@ Parameters:
   Word: {Type: String, AllowedValues: [one, two], Default: one}
   Shape: {Type: String, AllowedPattern: "^[a-z]+$"}
   Count: {Type: Number, MinValue: 2, MaxValue: 9, Default: 2}
+  Short: {Type: String, MaxLength: 3, Default: ""}
   Secret: {Type: String, NoEcho: true, Default: unset}
 Rules:
   Both:
@@ -52,7 +53,8 @@ def test_the_defaults_of_our_template_are_right() -> None:
         ("Count", "x", "must be a number"),
         ("Count", "1", "must be at least 2"),
         ("Count", "10", "must be at most 9"),
-        ("Shape", "a" * 4097, "4,096 bytes"),
+        ("Shape", "a" * 4097, "longer than 4,096"),
+        ("Short", "äöüß", "longer than 3"),
     ],
 )
 def test_a_value_that_cloudformation_refuses_is_told(
