@@ -296,11 +296,11 @@ def _show(place: Place, template: Template, chosen: Mapping[str, str], found: Pr
     print(f"  in AWS account {found.account}, {place.region}, as {found.caller}")
     lines = {}
     for name, value in chosen.items():
-        shown = template.parameters[name].shown(value) or "(empty)"
+        shown = template.parameters[name].shown
         if name not in before:
-            lines[name] = shown
+            lines[name] = shown(value)
         elif before[name] != value:
-            lines[name] = f"{before[name] or '(empty)'} → {shown}"
+            lines[name] = f"{shown(before[name])} → {shown(value)}"
     for name, line in lines.items():
         print(f"  {name:<{max(map(len, lines))}}  {line}")
     rest = "as they are" if found.existing else "as the template has them (docs/operations.md)"

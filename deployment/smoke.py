@@ -218,6 +218,8 @@ def _huge(deployed: Deployed) -> tuple[State, str]:
     if deployed.emulated:
         return State.ABSENT, "not on the emulator: API Gateway's limit of 10 MB"
     answer = deployed.ask("POST", deployed.api + "/v1/accounts", body=b" " * (LARGEST_BODY + 1))
+    allowed = answer.headers.get("access-control-allow-origin")
+    _must(allowed, "a page of another origin may not read what API Gateway answers itself")
     return _problem(answer, 413, "payload_too_large")
 
 

@@ -67,7 +67,7 @@ class Parameter:
 
     def shown(self, value: str) -> str:
         """Return a value as people may see it."""
-        return HIDDEN if self.secret else value
+        return HIDDEN if self.secret else value or "(empty)"
 
 
 @dataclass(frozen=True, kw_only=True)

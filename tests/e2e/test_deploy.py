@@ -101,6 +101,7 @@ def test_enter_alone_deploys_and_a_second_time_asks_for_the_confirmation_only(
     assert "namely-link is deployed in eu-central-1." in said
     assert "make smoke STACK=namely-link REGION=eu-central-1" in said
     assert account.stack("namely-link")["StackStatus"] == "CREATE_COMPLETE"
+    assert account.value("namely-link", "GatewayLogRole") == "create"
 
     code, said = account.typing("\n")
     assert code == 0, said
@@ -124,6 +125,7 @@ def test_unattended_it_asks_nothing_and_does_it_twice(account: Account, tmp_path
     assert done.returncode == 0, done.stdout + done.stderr
     assert account.value("ci-link", "ThemeName") == awkward
     assert account.value("ci-link", "FrameAncestors") == "'none'"
+    assert account.value("ci-link", "GatewayLogRole") == "existing"  # of the stack before
     assert tomllib.loads((account.saved / "ci-link.eu-central-1.toml").read_text()) == {
         "ThemeName": awkward,
         "FrameAncestors": "'none'",

@@ -247,6 +247,16 @@ def test_a_secret_is_told_to_sam_and_neither_kept_nor_shown(
     assert not [one for told in house.sam for one in told if "s3cr3t" in one]
 
 
+def test_neither_the_old_nor_the_new_secret_is_shown(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    house.exists(Secret="told")
+    house.deploy(params=house.params('Secret = "new"'))
+    said = capsys.readouterr().out
+    assert "**** → ****" in said
+    assert "told" not in said
+
+
 def test_what_changes_is_shown(house: House, capsys: pytest.CaptureFixture[str]) -> None:
     house.exists()
     house.deploy(params=house.params('ThemeName = "new"\nDays = 30'))

@@ -24,9 +24,9 @@ def answer(status: int, body: Any = "", **headers: str) -> Answer:
     return Answer(status=status, headers=named, body=text.encode())
 
 
-def problem(status: int, code: str) -> Answer:
+def problem(status: int, code: str, **headers: str) -> Answer:
     said = {"status": status, "code": code}
-    return answer(status, said, content_type="application/problem+json")
+    return answer(status, said, content_type="application/problem+json", **headers)
 
 
 def page(**changes: str) -> Answer:
@@ -88,7 +88,9 @@ class House:
             "GET /v1/nothing-here": problem(404, "not_found"),
             "GET /v1/nothing-here with none": problem(404, "not_found"),
             "DELETE /v1/health": problem(404, "not_found"),
-            "POST /v1/accounts of 10485761": problem(413, "payload_too_large"),
+            "POST /v1/accounts of 10485761": problem(
+                413, "payload_too_large", access_control_allow_origin="*"
+            ),
             "POST /v1/accounts with nlk of 20013": problem(413, "payload_too_large"),
             "POST /v1/accounts with nlk": problem(422, "site_not_found"),
             f"GET /v1/accounts?owner_id={NAME} with nlk": answer(200, {"accounts": []}),
@@ -266,6 +268,7 @@ OPENAPI = {"openapi": "3.1.0", "paths": {"/v1/x": {}}, "servers": [{"url": API}]
         ("… with a bearer", "GET /v1/nothing-here with none", answer(403, {"message": "SigV4"})),
         ("wrong method", "DELETE /v1/health", answer(403, {"message": "Missing"})),
         ("body of 11 MB", "POST /v1/accounts of 10485761", answer(413, {"message": "Too Long"})),
+        ("body of 11 MB", "POST /v1/accounts of 10485761", problem(413, "payload_too_large")),
         ("body of 20 KB", "POST /v1/accounts with nlk of 20013", problem(422, "invalid_token")),
         ("dry run", SITE, answer(200, {"receipt": {}})),
         ("dry run", SITE, problem(422, "token_refused")),
