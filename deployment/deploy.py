@@ -64,6 +64,11 @@ class Place:
     region: str
     region_from: str
 
+    @property
+    def build(self) -> str:
+        """Return the folder to build in; several places may be deployed to at once."""
+        return f".aws-sam/deploy/{self.stack}.{self.region}"
+
     def file(self, saved: Path) -> Path:
         """Return the file that remembers what was chosen."""
         return saved / f"{self.stack}.{self.region}.toml"
@@ -84,7 +89,7 @@ def deploy(wishes: Wishes) -> None:
             "before\nyou have said yes to all of it.\n"
         )
     place = _place(wishes, settings)
-    remembered = _remembered(place.file(wishes.saved), template)
+    account, remembered = _remembered(place.file(wishes.saved), template)
     chosen = _overrides(settings, template) | remembered | given
     check(template, chosen)
     environ = in_region(_with_profile(wishes.environ, settings), place.region)
@@ -94,6 +99,10 @@ def deploy(wishes: Wishes) -> None:
     if failed(found.rows):
         msg = "Nothing was changed. Mend what says FAIL, then again: make deploy"
         raise CommandError(msg)
+    if remembered and account != found.account:
+        print(f"What was chosen for the AWS account {account} is not taken for another one.\n")
+        remembered = {}
+        chosen = _overrides(settings, template) | given
     before = found.existing.values if found.existing else {}
     if not found.existing:
         again = bool(remembered)  # who has answered before a deployment that failed
@@ -106,7 +115,7 @@ def deploy(wishes: Wishes) -> None:
     kept = dict(chosen)
     if not found.existing and kept.get(_LOG_ROLE) == found.log_role:
         del kept[_LOG_ROLE]  # where there is no stack any more, what is there decides anew
-    _remember(place.file(wishes.saved), template, kept)
+    _remember(place.file(wishes.saved), template, kept, found.account)
     _build(wishes, environ, place)
     _deploy(wishes, environ, place, settings, chosen)
     _tell(place, environ)
@@ -129,7 +138,7 @@ def _overrides(settings: Mapping[str, Any], template: Template) -> dict[str, str
     if isinstance(said, str):
         said = shlex.split(said)
     if isinstance(said, list):
-        said = dict(one.split("=", 1) for one in said)
+        said = dict(one.partition("=")[::2] for one in said)
     found = {name: str(value) for name, value in said.items()}
     _refuse_unknown(template, found, "samconfig.toml")
     return found
@@ -139,7 +148,7 @@ def _given(wishes: Wishes, template: Template) -> dict[str, str]:
     """Return the parameters of the PARAMS file and of the environment, which wins."""
     found: dict[str, str] = {}
     if wishes.params:
-        found = _read(wishes.params)
+        found = _parameters(_read(wishes.params), wishes.params)
         _refuse_unknown(template, found, str(wishes.params))
     for name in template.parameters:
         if (value := wishes.environ.get(_GIVEN + name)) is not None:
@@ -153,17 +162,20 @@ def _refuse_unknown(template: Template, found: Mapping[str, str], where: str) ->
         raise CommandError(msg)
 
 
-def _read(path: Path) -> dict[str, str]:
-    """Read a file of parameters: TOML, or JSON where it is called so."""
+def _read(path: Path) -> dict[str, Any]:
+    """Read a file: TOML, or JSON where it is called so."""
     try:
         text = path.read_text()
         said = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except (OSError, ValueError) as error:
         msg = f"{path} can't be read as parameters: {error}"
         raise CommandError(msg) from error
-    if not isinstance(said, dict) or not all(
-        isinstance(value, str | int) and not isinstance(value, bool) for value in said.values()
-    ):
+    return said if isinstance(said, dict) else {"": said}
+
+
+def _parameters(said: Mapping[str, Any], path: Path) -> dict[str, str]:
+    """Return parameters and their values as CloudFormation takes them."""
+    if any(isinstance(one, bool) or not isinstance(one, str | int) for one in said.values()):
         msg = f'{path} must name parameters and their values: ThemeName = "Example HR"'
         raise CommandError(msg)
     return {name: str(value) for name, value in said.items()}
@@ -307,24 +319,27 @@ def _show(place: Place, template: Template, chosen: Mapping[str, str], found: Pr
     print(f"  {'all other' if lines else 'all'} parameters {rest}\n")
 
 
-def _remembered(path: Path, template: Template) -> dict[str, str]:
-    """Return what was chosen before; what the template no longer knows is left out."""
+def _remembered(path: Path, template: Template) -> tuple[str, dict[str, str]]:
+    """Return for which account what was chosen; what the template no longer knows is left out."""
     if not path.exists():
-        return {}
-    found = _read(path)
+        return "", {}
+    said = _read(path)
+    found = _parameters(said.get("parameters", {}), path)
     for name in template.unknown(found):
         print(f"{path.name}: {name} is no parameter any more, and left out.")
         del found[name]
-    return found
+    return str(said.get("account", "")), found
 
 
-def _remember(path: Path, template: Template, chosen: Mapping[str, str]) -> None:
+def _remember(path: Path, template: Template, chosen: Mapping[str, str], account: str) -> None:
     """Write down what was chosen, but for what must not be read."""
     path.parent.mkdir(exist_ok=True)
     lines = [
         f"# What `make deploy` deploys {path.stem.replace('.', ' in ')} with. Change it here, then",
         "# deploy again. What does not stand here stays as the stack has it. Secrets do not stand",
         "# here: the stack keeps them.",
+        f'account = "{account}"',
+        "[parameters]",
     ]
     lines += [
         f"{name} = {json.dumps(value, ensure_ascii=False)}"
@@ -336,7 +351,7 @@ def _remember(path: Path, template: Template, chosen: Mapping[str, str]) -> None
 
 def _build(wishes: Wishes, environ: Mapping[str, str], place: Place) -> None:
     # In a folder of its own: `make run` knows its own folder by what it has built there.
-    options = ["--template-file", "template.yaml", "--build-dir", ".aws-sam/deploy"]
+    options = ["--template-file", "template.yaml", "--build-dir", place.build]
     with building(wishes.root):
         _sam(["build", *options], wishes, environ, place)
 
@@ -348,8 +363,9 @@ def _deploy(
     settings: Mapping[str, Any],
     chosen: Mapping[str, str],
 ) -> None:
-    options = ["--template-file", ".aws-sam/deploy/template.yaml", "--stack-name", place.stack]
-    options += ["--region", place.region, "--no-confirm-changeset", "--no-fail-on-empty-changeset"]
+    options = ["--template-file", f"{place.build}/template.yaml"]
+    options += ["--stack-name", place.stack, "--region", place.region]
+    options += ["--no-confirm-changeset", "--no-fail-on-empty-changeset"]
     options += ["--no-progressbar", *([] if settings.get("s3_bucket") else ["--resolve-s3"])]
     # By a file that only we can read: a command line can be read by everybody on the machine.
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:

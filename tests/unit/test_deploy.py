@@ -94,7 +94,9 @@ class House:
         self.found = replace(NEW, existing=existing, log_role="existing")
 
     def saved(self, name: str = "namely-link.eu-central-1") -> dict[str, str]:
-        return tomllib.loads((self.root / ".deploy" / f"{name}.toml").read_text())
+        said = tomllib.loads((self.root / ".deploy" / f"{name}.toml").read_text())
+        assert said["account"] == self.found.account
+        return said["parameters"]
 
 
 @pytest.fixture
@@ -274,6 +276,7 @@ def test_what_changes_is_shown(house: House, capsys: pytest.CaptureFixture[str])
         ("Days = true", "must name parameters and their values"),
         ("Days = [1]", "must name parameters and their values"),
         ("Days", "can't be read as parameters"),
+        ("[parameters]\nDays = 1", "must name parameters and their values"),
         ("Days = 99\nThemeName = 'x'", "99 is for old"),
     ],
 )
@@ -324,10 +327,29 @@ def test_what_the_template_no_longer_knows_is_left_out(
     house: House, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (house.root / ".deploy").mkdir()
-    (house.root / ".deploy" / "namely-link.eu-central-1.toml").write_text("Gone = 1\nDays = 2\n")
+    (house.root / ".deploy" / "namely-link.eu-central-1.toml").write_text(
+        "account = '123'\n[parameters]\nGone = 1\nDays = 2\n"
+    )
     house.deploy()
     assert "Gone is no parameter any more" in capsys.readouterr().out
     assert house.saved() == {"Days": "2"}
+
+
+def test_what_was_chosen_for_one_account_is_not_taken_for_another(house: House) -> None:
+    house.deploy(params=house.params('ThemeName = "one"'))
+    house.found = replace(NEW, account="456")
+    house.deploy(ask=house.ask, stack="namely-link")
+    assert "Whose pages (ThemeName) [ours]: " in house.asked
+    assert house.saved()["ThemeName"] == "ours"
+
+
+@pytest.mark.parametrize("text", ["[parameters]\nDays = []\n", "Days =\n"])
+def test_a_kept_file_that_somebody_has_spoilt_is_told(house: House, text: str) -> None:
+    (house.root / ".deploy").mkdir()
+    (house.root / ".deploy" / "namely-link.eu-central-1.toml").write_text(text)
+    with pytest.raises(CommandError, match=r"namely-link\.eu-central-1\.toml"):
+        house.deploy()
+    assert not house.looked
 
 
 def test_what_is_in_the_way_stops_it(house: House) -> None:
