@@ -98,7 +98,7 @@ def look(deployed: Deployed) -> list[Row]:
         _looked("unknown route", lambda: _unknown(deployed, "GET", "/v1/nothing-here")),
         _looked("… with a bearer", lambda: _unknown(deployed, "GET", "/v1/nothing-here", "none")),
         _looked("wrong method", lambda: _unknown(deployed, "DELETE", "/v1/health")),
-        _looked("body of 11 MB", lambda: _huge(deployed)),
+        _looked("body over 10 MB", lambda: _huge(deployed)),
     ]
     try:
         with deployed.key() as key:

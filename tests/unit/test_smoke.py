@@ -267,8 +267,8 @@ OPENAPI = {"openapi": "3.1.0", "paths": {"/v1/x": {}}, "servers": [{"url": API}]
         ),
         ("… with a bearer", "GET /v1/nothing-here with none", answer(403, {"message": "SigV4"})),
         ("wrong method", "DELETE /v1/health", answer(403, {"message": "Missing"})),
-        ("body of 11 MB", "POST /v1/accounts of 10485761", answer(413, {"message": "Too Long"})),
-        ("body of 11 MB", "POST /v1/accounts of 10485761", problem(413, "payload_too_large")),
+        ("body over 10 MB", "POST /v1/accounts of 10485761", answer(413, {"message": "Too Long"})),
+        ("body over 10 MB", "POST /v1/accounts of 10485761", problem(413, "payload_too_large")),
         ("body of 20 KB", "POST /v1/accounts with nlk of 20013", problem(422, "invalid_token")),
         ("dry run", SITE, answer(200, {"receipt": {}})),
         ("dry run", SITE, problem(422, "token_refused")),
@@ -397,4 +397,4 @@ def test_what_the_emulator_lacks_is_not_called_right(house: House) -> None:
     house.http["DELETE /v1/health"] = own
     rows = house.look()
     absent = {name for name, (state, *_) in rows.items() if state is State.ABSENT}
-    assert absent == {"wrong method", "body of 11 MB", "table's recovery", "table's expiry"}
+    assert absent == {"wrong method", "body over 10 MB", "table's recovery", "table's expiry"}
