@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import botocore.session
 import pytest
-from samtranslator.translator.transform import transform
-from samtranslator.yaml_helper import yaml_parse
 
+import translated as sam
 from namely_link import sentences
 from namely_link.domain.problems import Problem, Reason
 from namely_link.http.problem_details import document
@@ -33,23 +32,10 @@ with pytest.MonkeyPatch.context() as patched:
     pages, theme = (importlib.import_module(one) for one in ("pages", "theme"))
 
 
-class _NoPolicies:
-    """The roles are our own: SAM looks no managed policy up."""
-
-    def load(self) -> dict[str, str]:
-        return {}
-
-
 @cache
 def translated() -> dict[str, Any]:
     """The resources that SAM makes of the template."""
-    template = yaml_parse((ROOT / "template.yaml").read_text())
-    for one in template["Resources"].values():
-        for name in {"CodeUri", "ContentUri"} & one.get("Properties", {}).keys():
-            one["Properties"][name] = "s3://bucket/key"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-        resources: dict[str, Any] = transform(template, {}, _NoPolicies())["Resources"]
+    resources: dict[str, Any] = sam.translated()["Resources"]
     return resources
 
 

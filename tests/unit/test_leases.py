@@ -26,8 +26,8 @@ def functions() -> dict[str, dict[str, Any]]:
     found = {}
     for one in TEMPLATE["Resources"].values():
         if one["Type"] == "AWS::Serverless::Function":
-            folder = one["Properties"]["CodeUri"].rstrip("/").rpartition("/")[2]
-            found[folder] = one["Properties"]
+            variables = one["Properties"]["Environment"]["Variables"]
+            found[variables["POWERTOOLS_SERVICE_NAME"]] = one["Properties"]
     return found
 
 
