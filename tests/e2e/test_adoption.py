@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from deployment.target import session
 from local.stack import ROOT, STACK, Stack, running, upgrade
-from local.target import session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
