@@ -342,6 +342,7 @@ def house() -> Iterator[House]:
             )
         )
         stack.enter_context(patch.object(bootstrap, "executor", OneByOne))
+        stack.enter_context(patch.object(bootstrap, "sweepers", OneByOne))
         built = House(
             wire=wire,
             namely=namely,
