@@ -76,7 +76,7 @@ class Bound:
 
 
 BOUNDS: Final = {
-    "check": Bound(seconds=4, what="two checks in a new container"),
+    "check": Bound(seconds=4, what="a batch of checks in a new container"),
     "sweep": Bound(seconds=60, what=f"a sweep with {DUE:,} accounts due"),
     "publish": Bound(seconds=2.5, what="an event in a new container"),
 }
