@@ -9,7 +9,7 @@ PYTEST := PYTHONHASHSEED=0 .venv/bin/python -m pytest --numprocesses=2 --dist=lo
 TRACED := tests/unit tests/commands tests/adapters tests/functions
 TIERS := unit commands adapters functions template simulator e2e browser faults simulation
 
-.PHONY: help run test test-fast $(TIERS:%=test-%) lint lint-style lint-types lint-template shapes faults simulate mutants cost memory screenshots deploy lock api-key seal invoke clean
+.PHONY: help run test test-fast $(TIERS:%=test-%) lint lint-style lint-types lint-template shapes faults simulate mutants screenshots deploy lock api-key seal invoke clean
 
 help:
 	@echo "make run               deploy to this machine and link accounts (PORT=... for a fixed port)"
@@ -21,8 +21,6 @@ help:
 	@echo "make faults            every fault at every call (ONLY=... for a part, BREAK=list)"
 	@echo "make simulate          many things at once, from seeds (SEEDS=..., SEED=... tells one's story)"
 	@echo "make mutants           breaks the judgement of Namely's answers in every place; all must be noticed"
-	@echo "make cost              what a month costs, by service and size, into docs/cost.md"
-	@echo "make memory            measure the functions first, against the emulator: which memory is best"
 	@echo "make deploy            deploy to AWS with your own credentials; asks for the parameters"
 	@echo "make api-key NAME=...  mint an API key (SCOPES=... DAYS=..., REVOKE=... takes one back)"
 	@echo "make seal OWNER=... SUBDOMAIN=... REQUEST_ID=...   seal a token from standard input for an"
@@ -30,6 +28,8 @@ help:
 	@echo "make invoke FUNCTION=link EVENT=events/link/health.json   give an event to a function"
 	@echo "                       (these: LOCAL=1 for what make run runs, STACK=... on AWS)"
 	@echo "make screenshots       pictures of every state of the pages, into docs/screenshots"
+	@echo "make cost              what a month costs, by service and size, into docs/cost.md"
+	@echo "make memory            measure the functions first, against the emulator: which memory is best"
 	@echo "make lock              pin the requirements anew"
 
 $(VENV): requirements/dev.txt
@@ -70,8 +70,8 @@ lint-style:
 
 lint-types:
 	.venv/bin/mypy layers/shared/namely_link simulator local shapes
-	MYPYPATH=layers/shared:tests .venv/bin/mypy estimate
 	for app in functions/*; do MYPYPATH=$$app:layers/shared .venv/bin/mypy $$app/app.py || exit 1; done
+	MYPYPATH=layers/shared:tests .venv/bin/mypy estimate
 
 lint-template:
 	AWS_DEFAULT_REGION=eu-central-1 SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint
@@ -89,14 +89,16 @@ simulate: $(VENV)
 mutants: $(VENV)
 	@PYTHONPATH=layers/shared:.:tests .venv/bin/python -m mutants --only "$(ONLY)"
 
+screenshots: $(VENV) $(SAM)
+	$(RUN) tests/browser/screenshots.py
+
+.PHONY: cost memory
+
 cost: $(VENV)
 	@PYTHONPATH=layers/shared:.:tests .venv/bin/python -B -m estimate
 
 memory: $(VENV) $(SAM)
 	@PYTHONPATH=layers/shared:.:tests .venv/bin/python -B -m estimate --measure
-
-screenshots: $(VENV) $(SAM)
-	$(RUN) tests/browser/screenshots.py
 
 deploy: $(SAM)
 	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam build
