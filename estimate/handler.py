@@ -1,10 +1,12 @@
 """Runs one function as Lambda would: a bare interpreter, its code and the layer, nothing else.
 
-It is asked as JSON by standard input: `code` and `layer` are folders, `events` what to handle,
-`ahead` by how many seconds its clock is ahead, `watched` whether to note when calls begin and end,
-which costs time itself. What it has measured goes to the file `told`.
+It is asked as JSON by standard input: `code` and `layer` are folders, `handler` is named as in the
+template, `events` are what to handle, `ahead` is by how many seconds its clock is ahead, and `watched`
+whether to note when calls begin and end, which costs time itself. What it has measured goes to the
+file `told`.
 """
 
+import importlib
 import json
 import sys
 import time
@@ -70,8 +72,8 @@ def main() -> None:
     """Load the function, let it handle the events, and tell."""
     asked = json.load(sys.stdin)
     sys.path[:0] = [asked["code"], asked["layer"]]
-    import app  # type: ignore[import-not-found]  # of the function that is asked for
-
+    module, _, name = asked["handler"].partition(".")
+    handler = getattr(importlib.import_module(module), name)
     loaded, spent, answers, watched = cpu(), [], [], []
     if ahead := timedelta(seconds=asked["ahead"]):
         from namely_link import bootstrap
@@ -82,7 +84,7 @@ def main() -> None:
     for event in asked["events"]:
         waits.clear()
         before = cpu()
-        answers.append(app.handler(event, Context()))
+        answers.append(handler(event, Context()))
         spent.append(cpu() - before)
         watched.append(waits.copy())
     told = {

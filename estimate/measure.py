@@ -17,6 +17,7 @@ from estimate.deployed import events
 from estimate.memory import DUE, Measured, Work, longest
 from local.stack import REGION, ROOT, STACK, Stack, running
 from local.target import session
+from templates import TEMPLATE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,6 +69,7 @@ class Deployed:
             asked = {
                 "code": str(BUILD / f"{function.title()}Function"),
                 "layer": str(BUILD / "SharedLayer" / "python"),
+                "handler": TEMPLATE["Globals"]["Function"]["Handler"],
                 "events": given,
                 "ahead": ahead,
                 "watched": watched,
