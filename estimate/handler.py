@@ -1,7 +1,7 @@
 """Runs one function as Lambda would: a bare interpreter, its code and the layer, nothing else.
 
 It is asked as JSON by standard input: `code` and `layer` are folders, `handler` is named as in the
-template, `events` are what to handle, `ahead` is by how many seconds its clock is ahead, and `watched`
+template, `events` are what to handle, `ahead` is by how many seconds its clock is ahead, `watched`
 whether to note when calls begin and end, which costs time itself. What it has measured goes to the
 file `told`.
 """
