@@ -20,6 +20,8 @@ from collections import defaultdict
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
@@ -40,6 +42,7 @@ from estimate.deployed import (
 )
 from local.api_key import make_key
 from namely_link import bootstrap
+from namely_link.domain import values
 from namely_link.domain.values import timestamp
 from simulator import Simulator
 from templates import ROOT, create_table
@@ -265,6 +268,12 @@ def house() -> Iterator[House]:
         counted.events.register("after-call", made.answered)
         held.enter_context(patch.object(boto3, "DEFAULT_SESSION", counted))
         held.enter_context(patch.object(bootstrap, "now", lambda: made.now))
+        # An account's id tells its shard, and so what is sent together: the same in every run.
+        drawn = count()
+        chance = SimpleNamespace(randbits=lambda _bits: next(drawn))
+        held.enter_context(patch.object(values, "secrets", chance))
+        clock = SimpleNamespace(time_ns=lambda: int(made.now.timestamp()) * 10**9)
+        held.enter_context(patch.object(values, "time", clock))
         middle = patch.object(random, "uniform", lambda low, high: (low + high) / 2)
         held.enter_context(middle)
         held.enter_context(warnings.catch_warnings())
