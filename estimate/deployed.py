@@ -11,62 +11,17 @@ from templates import ROOT, TEMPLATE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-RESOURCES: Final[dict[str, Any]] = TEMPLATE["Resources"]
 ACCOUNT: Final = "123456789012"
 REGION: Final = "us-east-1"
 STACK: Final = "namely-link"
 KEY: Final = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
-FUNCTIONS: Final = {
-    name.removesuffix("Function").lower(): one["Properties"]
-    for name, one in RESOURCES.items()
-    if one["Type"] == "AWS::Serverless::Function"
-}
-"""The properties of each function, by the name of its folder."""
-
-INDEXES: Final = [
-    Index(
-        one["IndexName"],
-        tuple(key["AttributeName"] for key in one["KeySchema"]),
-        one["Projection"]["ProjectionType"] == "ALL",
-    )
-    for one in RESOURCES["Table"]["Properties"]["GlobalSecondaryIndexes"]
-]
 _DEFAULTS: Final = {name: one.get("Default", "") for name, one in TEMPLATE["Parameters"].items()}
-
-
-def parameter(name: str) -> Any:  # noqa: ANN401 - a string or a number
-    """Return the default of a parameter."""
-    return _DEFAULTS[name]
+_CHOSEN: Final = {name: str(value) for name, value in _DEFAULTS.items()}
 
 
 def physical(name: str) -> str:
     """Return a name as CloudFormation makes one, of a resource that has none of its own."""
     return f"{STACK}-{name}-1A2B3C4D5E6F7"
-
-
-def memory(function: str) -> int:
-    """Return the megabytes that a function has."""
-    shared: int = TEMPLATE["Globals"]["Function"]["MemorySize"]
-    return int(FUNCTIONS[function].get("MemorySize", shared))
-
-
-def events(function: str) -> dict[str, Any]:
-    """Return what calls a function."""
-    return dict(FUNCTIONS[function]["Events"])
-
-
-def count(kind: str) -> int:
-    """Return how many resources of a kind there are."""
-    return sum(one["Type"] == kind for one in RESOURCES.values())
-
-
-def environment(function: str, known: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a function; `known` has resources and parameters by name."""
-    shared = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
-    own = FUNCTIONS[function]["Environment"]["Variables"]
-    names = {key: str(value) for key, value in _DEFAULTS.items()} | dict(known)
-    found = {key: _resolved(value, names) for key, value in (shared | own).items()}
-    return {key: value for key, value in found.items() if value is not None}
 
 
 def _resolved(value: Any, names: Mapping[str, str]) -> str | None:  # noqa: ANN401 - as in YAML
@@ -112,6 +67,59 @@ def _holds(condition: str, names: Mapping[str, str]) -> bool:
                 raise ValueError(msg)
 
     return true(TEMPLATE["Conditions"][condition])
+
+
+RESOURCES: Final[dict[str, Any]] = {
+    name: one
+    for name, one in TEMPLATE["Resources"].items()
+    if "Condition" not in one or _holds(one["Condition"], _CHOSEN)
+}
+"""The resources that are made when nothing else is chosen."""
+FUNCTIONS: Final = {
+    name.removesuffix("Function").lower(): one["Properties"]
+    for name, one in RESOURCES.items()
+    if one["Type"] == "AWS::Serverless::Function"
+}
+"""The properties of each function, by the name of its folder."""
+
+INDEXES: Final = [
+    Index(
+        one["IndexName"],
+        tuple(key["AttributeName"] for key in one["KeySchema"]),
+        one["Projection"]["ProjectionType"] == "ALL",
+    )
+    for one in RESOURCES["Table"]["Properties"]["GlobalSecondaryIndexes"]
+]
+
+
+def parameter(name: str) -> Any:  # noqa: ANN401 - a string or a number
+    """Return the default of a parameter."""
+    return _DEFAULTS[name]
+
+
+def memory(function: str) -> int:
+    """Return the megabytes that a function has."""
+    shared: int = TEMPLATE["Globals"]["Function"]["MemorySize"]
+    return int(FUNCTIONS[function].get("MemorySize", shared))
+
+
+def events(function: str) -> dict[str, Any]:
+    """Return what calls a function."""
+    return dict(FUNCTIONS[function]["Events"])
+
+
+def count(kind: str) -> int:
+    """Return how many resources of a kind there are."""
+    return sum(one["Type"] == kind for one in RESOURCES.values())
+
+
+def environment(function: str, known: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a function; `known` has resources and parameters by name."""
+    shared = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    own = FUNCTIONS[function]["Environment"]["Variables"]
+    names = _CHOSEN | dict(known)
+    found = {key: _resolved(value, names) for key, value in (shared | own).items()}
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def detailed_methods() -> int:

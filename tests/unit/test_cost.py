@@ -197,9 +197,18 @@ def test_every_price_is_on_the_bill() -> None:
 
 def test_the_metrics_that_are_billed_are_those_that_the_runbook_explains() -> None:
     table = (ROOT / "docs/operations.md").read_text().partition("\n## Metrics\n")[2]
-    rows = [row.split("|")[1] for row in table.partition("\n## ")[0].splitlines() if "| `" in row]
-    documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
-    assert {name for _, name in deployed.metrics()} == documented
+    rows = [row.split("|") for row in table.partition("\n## ")[0].splitlines() if "| `" in row]
+    documented = {(row[2].strip(), name) for row in rows for name in re.findall(r"`(\w+)`", row[1])}
+    assert deployed.metrics() == {one for one in documented if one[0] in deployed.FUNCTIONS}
+
+
+def test_what_is_made_only_when_asked_for_is_not_billed() -> None:
+    conditional = {
+        name
+        for name, one in TEMPLATE["Resources"].items()
+        if one.get("Condition") in {"Webhook", "Archives"}
+    }
+    assert conditional & deployed.RESOURCES.keys() == {"Archive"}
 
 
 def test_each_method_has_five_metrics_of_its_own_where_the_template_asks_for_them() -> None:
