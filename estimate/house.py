@@ -87,6 +87,7 @@ class House:
     counts: Counts = field(default_factory=Counts)
     values: dict[str, str] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    items: dict[tuple[str, str], capacity.Item] = field(default_factory=dict)
     changes: list[dict[str, Any]] = field(default_factory=list)
     functions: dict[str, ModuleType] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -184,21 +185,18 @@ class House:
         return next(one for one in self.rows() if one.get("id", {}).get("S") == account_id)
 
     def rows(self) -> list[capacity.Item]:
-        """Return all items of the table."""
-        items: list[capacity.Item] = list(self.aws["dynamodb"].scan(TableName=TABLE)["Items"])
-        return items
+        """Return all that the functions have written into the table."""
+        return list(self.items.values())
 
     def put(self, item: capacity.Item) -> None:
         """Put an item into the table that nobody counts."""
-        self.aws["dynamodb"].put_item(TableName=TABLE, Item=dict(item))
+        self.aws["dynamodb"].put_item(TableName=TABLE, Item=item)
 
     # What is asked of AWS
 
-    def asked(self, params: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - of botocore
-        """Note what a write is about to change."""
-        context["estimate"] = params
-        if model.name in _WRITES:
-            context["before"] = [self._found(key) for key in _keys(model.name, params)]
+    def asked(self, *, params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - of botocore
+        """Note what is asked."""
+        context["asked"] = params
 
     def answered(self, *, context: dict[str, Any], **answer: Any) -> None:  # noqa: ANN401 - of botocore
         """Count a call, and what it took."""
@@ -211,7 +209,7 @@ class House:
         self.counts[f"{service}:{model.name}"] += 1
         if status >= 300:
             return
-        params = context["estimate"]
+        params = context["asked"]
         match service, model.name:
             case "dynamodb", "GetItem":
                 found = [parsed["Item"]] if "Item" in parsed else []
@@ -224,33 +222,34 @@ class House:
             case "dynamodb", "Query":
                 self.counts["read"] += capacity.read_units(parsed["Items"], consistent=False)
             case "dynamodb", name if name in _WRITES:
-                self._written(name, params, context["before"])
+                self._written(name, params)
+            case "dynamodb", name:
+                msg = f"nobody knows what {name} takes"
+                raise ValueError(msg)
             case "events", "PutEvents":
                 sizes = [len(json.dumps(one)) for one in params["Entries"]]
                 self.counts["event"] += sum(-(-one // 65536) for one in sizes)
                 self.counts["event_bytes"] += sum(sizes)
 
-    def _written(self, name: str, params: dict[str, Any], before: list[Any]) -> None:
-        for key, old in zip(_keys(name, params), before, strict=True):
-            new = self._found(key)
-            transaction = name == "TransactWriteItems"
+    def _written(self, name: str, params: dict[str, Any]) -> None:
+        transaction = name == "TransactWriteItems"
+        asked = [params]
+        if transaction:
+            asked = [next(iter(one.values())) for one in params["TransactItems"]]
+        for one in asked:
+            key = {part: (one.get("Item") or one["Key"])[part] for part in ("pk", "sk")}
+            place = (key["pk"]["S"], key["sk"]["S"])
+            old, new = self.items.pop(place, None), one.get("Item")
+            if "UpdateExpression" in one:
+                new = self.aws["dynamodb"].get_item(TableName=TABLE, Key=key).get("Item")
+            if new:
+                self.items[place] = new
             units = capacity.write_units(old, new, INDEXES, transaction=transaction)
             self.counts["write"] += units
             if old != new:
                 number = f"{len(self.changes):021}"
-                images = {"OldImage": old, "NewImage": new, "SequenceNumber": number, "Keys": key}
-                self.changes.append({name: one for name, one in images.items() if one is not None})
-
-    def _found(self, key: Any) -> Any:  # noqa: ANN401 - an item of botocore's
-        return self.aws["dynamodb"].get_item(TableName=TABLE, Key=key).get("Item")
-
-
-def _keys(name: str, params: dict[str, Any]) -> list[Any]:
-    asked = [params]
-    if name == "TransactWriteItems":
-        asked = [next(iter(one.values())) for one in params["TransactItems"]]
-    items = [one.get("Item") or one["Key"] for one in asked]
-    return [{"pk": one["pk"], "sk": one["sk"]} for one in items]
+                change = {"OldImage": old, "NewImage": new, "SequenceNumber": number, "Keys": key}
+                self.changes.append({part: one for part, one in change.items() if one is not None})
 
 
 @contextmanager
