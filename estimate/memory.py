@@ -76,8 +76,8 @@ class Bound:
 
 
 BOUNDS: Final = {
-    "check": Bound(seconds=4, what="a batch of checks in a new container"),
-    "sweep": Bound(seconds=60, what=f"a sweep with {DUE:,} accounts due"),
+    "check": Bound(seconds=3, what="a batch of checks in a new container"),
+    "sweep": Bound(seconds=15, what=f"a sweep with {DUE:,} accounts due"),
     "publish": Bound(seconds=2.5, what="an event in a new container"),
 }
 """The functions that nobody waits for in front of a page, and how long they may take at most."""

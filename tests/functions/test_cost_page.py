@@ -39,3 +39,8 @@ def test_a_check_reads_one_secret_and_is_once_a_day(played: Played) -> None:
 def test_a_link_creates_one_secret_and_tells_of_it_once(played: Played) -> None:
     link = played.stories["link"]
     assert (link["secretsmanager:CreateSecret"], link["event"]) == (1, 1)
+
+
+def test_a_check_takes_at_most_half_of_the_24_write_units_that_it_once_took(played: Played) -> None:
+    assert capacity.size(played.row) < 1024
+    assert 0 < played.stories["check"]["write"] <= 12
