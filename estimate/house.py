@@ -29,6 +29,7 @@ import boto3
 from moto import mock_aws
 
 from containers import Context, load
+from deployment.api_key import make_key
 from estimate import capacity
 from estimate.deployed import (
     INDEXES,
@@ -40,7 +41,6 @@ from estimate.deployed import (
     memory,
     physical,
 )
-from local.api_key import make_key
 from namely_link import bootstrap
 from namely_link.domain import values
 from namely_link.domain.values import timestamp

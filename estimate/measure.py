@@ -13,11 +13,11 @@ from itertools import batched
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from deployment.target import session
 from estimate.deployed import events
 from estimate.memory import DUE, Measured, Work, longest
-from local.stack import REGION, ROOT, STACK, Stack, running
-from local.target import session
-from templates import TEMPLATE
+from local.stack import REGION, STACK, Stack, running
+from templates import ROOT, TEMPLATE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
