@@ -12,7 +12,7 @@ PYTEST := PYTHONHASHSEED=0 .venv/bin/python -m pytest --numprocesses=2 --dist=lo
 TRACED := tests/unit tests/commands tests/adapters tests/functions
 TIERS := unit commands adapters functions template simulator e2e browser faults simulation
 
-.PHONY: help run test test-fast $(TIERS:%=test-%) lint lint-style lint-types lint-template lint-policies shapes grants policies faults simulate mutants screenshots deploy preflight smoke lock api-key seal invoke clean
+.PHONY: help run test test-fast $(TIERS:%=test-%) lint lint-style lint-types lint-template lint-policies shapes grants policies faults simulate sweep-bench mutants screenshots deploy preflight smoke lock api-key seal invoke clean
 
 help:
 	@echo "make run               deploy to this machine and link accounts (PORT=... for a fixed port)"
@@ -24,6 +24,7 @@ help:
 	@echo "make grants            write docs/grants.md from the table of grants"
 	@echo "make faults            every fault at every call (ONLY=... for a part, BREAK=list)"
 	@echo "make simulate          many things at once, from seeds (SEEDS=..., SEED=... tells one's story)"
+	@echo "make sweep-bench       time and calls of a sweep with 1000 accounts due (DUE=...), 10 ms a call"
 	@echo "make mutants           breaks the judgement of Namely's answers in every place; all must be noticed"
 	@echo "make deploy            deploy to AWS with your own credentials; asks for what must be chosen"
 	@echo "                       (PARAMS=file asks nothing)"
@@ -35,6 +36,8 @@ help:
 	@echo "make invoke FUNCTION=link EVENT=events/link/health.json   give an event to a function"
 	@echo "                       (these: LOCAL=1 for what make run runs, STACK=... REGION=... on AWS)"
 	@echo "make screenshots       pictures of every state of the pages, into docs/screenshots"
+	@echo "make cost              what a month costs, by service and size, into docs/cost.md"
+	@echo "make memory            measure the functions first, against the emulator: which memory is best"
 	@echo "make lock              pin the requirements anew"
 
 $(VENV): requirements/dev.txt
@@ -85,6 +88,7 @@ lint-style:
 lint-types:
 	.venv/bin/mypy layers/shared/namely_link simulator local deployment shapes
 	for app in functions/*; do MYPYPATH=$$app:layers/shared .venv/bin/mypy $$app/app.py || exit 1; done
+	MYPYPATH=layers/shared:tests .venv/bin/mypy estimate
 
 lint-template:
 	AWS_DEFAULT_REGION=eu-central-1 SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint
@@ -105,11 +109,22 @@ simulate: $(VENV)
 	@PYTHONHASHSEED=0 PYTHONPATH=layers/shared:.:tests .venv/bin/python -m simulation \
 		$(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(BREAKS),--breaks)
 
+sweep-bench: $(VENV)
+	@PYTHONPATH=layers/shared:.:tests .venv/bin/python -m bench.sweep $(if $(DUE),--due $(DUE))
+
 mutants: $(VENV)
 	@PYTHONPATH=layers/shared:.:tests .venv/bin/python -m mutants --only "$(ONLY)"
 
 screenshots: $(VENV) $(SAM)
 	$(RUN) tests/browser/screenshots.py
+
+.PHONY: cost memory
+
+cost: $(VENV)
+	@PYTHONPATH=layers/shared:.:tests .venv/bin/python -B -m estimate
+
+memory: $(VENV) $(SAM)
+	@PYTHONPATH=layers/shared:.:tests .venv/bin/python -B -m estimate --measure
 
 AT = $(if $(STACK),--stack "$(STACK)") $(if $(REGION),--region "$(REGION)")
 WHERE = $(AT) $(if $(LOCAL),--local)

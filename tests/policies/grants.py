@@ -167,8 +167,8 @@ def _never(actions: str, on: str, *contexts: str) -> _Rows:
     yield actions, on, contexts or ("",), False
 
 
-def _rows(role: str, writes: str) -> _Rows:
-    for actions, kinds in (("dynamodb:GetItem", READ[role]), (writes, WRITTEN[role])):
+def _rows(role: str, writes: str, reads: str = "dynamodb:GetItem") -> _Rows:
+    for actions, kinds in ((reads, READ[role]), (writes, WRITTEN[role])):
         right = [f"a row `{kind}#`" for kind in KINDS if kind in kinds]
         wrong = [f"a row `{kind}#`" for kind in KINDS if kind not in kinds]
         yield from _may(actions, "the table", *right)
@@ -288,7 +288,8 @@ def _check() -> _Rows:
 
 
 def _sweep() -> _Rows:
-    yield from _rows("SweepRole", "dynamodb:PutItem dynamodb:DeleteItem")
+    reads = "dynamodb:GetItem dynamodb:BatchGetItem"
+    yield from _rows("SweepRole", "dynamodb:PutItem dynamodb:DeleteItem", reads)
     yield from _indexes("SweepRole")
     yield from _secrets(
         "DescribeSecret UpdateSecretVersionStage DeleteSecret RestoreSecret",

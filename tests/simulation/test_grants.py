@@ -50,6 +50,9 @@ class Played:
                 self.written[role].add(_kind(call["Key"]))
             case "get_item":
                 self.read[role].add(_kind(call["Key"]))
+            case "batch_get_item":
+                for one in call["RequestItems"].values():
+                    self.read[role] |= {_kind(key) for key in one["Keys"]}
             case "query" if "IndexName" in call:
                 self.asked[role].add(call["IndexName"])
             case _:
