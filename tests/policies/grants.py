@@ -16,22 +16,34 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 REGION: Final = "eu-central-1"
-KINDS: Final = ("ACCOUNT", "KEY", "NOTICE", "OWNER", "PAIR", "PORTAL", "REQUEST", "SESSION")
+KINDS: Final = (
+    "ACCOUNT",
+    "KEY",
+    "NOTICE",
+    "OWNER",
+    "PAIR",
+    "PORTAL",
+    "REQUEST",
+    "SESSION",
+    "SWEEP",
+)
 """What the keys of rows start with."""
+ALONE: Final = frozenset({"SWEEP"})
+"""The kinds with one row, whose key is the word itself."""
 
 READ: Final = {
     "LinkRole": {"ACCOUNT", "KEY", "PAIR", "PORTAL", "SESSION"},
     "ApiRole": {"ACCOUNT", "KEY", "PORTAL", "SESSION"},
     "IntakeRole": {"ACCOUNT", "PAIR", "REQUEST"},
     "CheckRole": {"ACCOUNT"},
-    "SweepRole": {"ACCOUNT"},
+    "SweepRole": {"ACCOUNT", "SWEEP"},
 }
 WRITTEN: Final = {
     "LinkRole": {"ACCOUNT", "OWNER", "PAIR", "SESSION"},
     "ApiRole": {"ACCOUNT", "PAIR", "PORTAL", "SESSION"},
     "IntakeRole": {"ACCOUNT", "NOTICE", "OWNER", "PAIR", "REQUEST"},
     "CheckRole": {"ACCOUNT", "PAIR"},
-    "SweepRole": {"ACCOUNT", "PAIR"},
+    "SweepRole": {"ACCOUNT", "PAIR", "SWEEP"},
 }
 """Kinds of rows; nobody mints a key but an operator with credentials of his own."""
 ASKED: Final = {
@@ -47,6 +59,10 @@ _SECRETS: Final = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret"
 _SECRET: Final = f"{_SECRETS}:stack/namely/acc_01-AbCdEf"
 _THEIRS: Final = f"{_SECRETS}:other/namely/acc_01-AbCdEf"
 _SEAL: Final = ["owner_id", "subdomain", "request_id", "expires_at"]
+
+
+def _row(kind: str) -> str:
+    return f"a row `{kind}`" if kind in ALONE else f"a row `{kind}#`"
 
 
 def _arn(stack: Deployed, name: str) -> str:
@@ -97,7 +113,10 @@ def _through(service: str, arn: str = "") -> dict[str, Any]:
 CONTEXTS: Final[dict[str, dict[str, Any]]] = {
     "": {},
     "no key of a row": {},
-    **{f"a row `{kind}#`": {"dynamodb:LeadingKeys": [f"{kind}#one"]} for kind in KINDS},
+    **{
+        _row(kind): {"dynamodb:LeadingKeys": [kind if kind in ALONE else f"{kind}#one"]}
+        for kind in KINDS
+    },
     "rows `ACCOUNT#` and `PAIR#` at once": {"dynamodb:LeadingKeys": ["ACCOUNT#one", "PAIR#one#a"]},
     "rows `ACCOUNT#` and `KEY#` at once": {"dynamodb:LeadingKeys": ["ACCOUNT#one", "KEY#one"]},
     "Secrets Manager asking for that secret": _through("secretsmanager", _SECRET),
@@ -169,8 +188,8 @@ def _never(actions: str, on: str, *contexts: str) -> _Rows:
 
 def _rows(role: str, writes: str, reads: str = "dynamodb:GetItem") -> _Rows:
     for actions, kinds in ((reads, READ[role]), (writes, WRITTEN[role])):
-        right = [f"a row `{kind}#`" for kind in KINDS if kind in kinds]
-        wrong = [f"a row `{kind}#`" for kind in KINDS if kind not in kinds]
+        right = [_row(kind) for kind in KINDS if kind in kinds]
+        wrong = [_row(kind) for kind in KINDS if kind not in kinds]
         yield from _may(actions, "the table", *right)
         yield from _never(actions, "the table", *wrong, "no key of a row")
         yield from _never(actions, "another stack's table", right[0])

@@ -12,7 +12,7 @@ import pytest
 
 from namely_link.aws.outbox import published
 from patterns import matches
-from policies.grants import ASKED, READ, WRITTEN
+from policies.grants import ALONE, ASKED, READ, WRITTEN
 from simulation.play import play
 from simulation.stack import stack
 from simulation.wire import Wire
@@ -61,7 +61,9 @@ class Played:
 
 
 def _kind(key: dict[str, Any]) -> str:
-    return str(key["pk"]["S"].partition("#")[0])
+    kind, more, _ = key["pk"]["S"].partition("#")
+    assert bool(more) is (kind not in ALONE), key
+    return str(kind)
 
 
 @pytest.fixture(scope="module")
