@@ -6,9 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from namely_link.domain.problems import StorageError
+from namely_link.aws.faults import FAULTS, code_of, storage_error
+from namely_link.domain.problems import RefusedError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +17,12 @@ if TYPE_CHECKING:
 SOURCE: Final = "namely-link"
 _MOST: Final = 10
 """Entries of one PutEvents."""
+_NEVER: Final = frozenset(
+    ("InvalidArgument", "MalformedDetail", "RedactionFailure", "ValidationException")
+)
+"""What EventBridge answers to an event that it will never take, to a call of too many bytes with
+the last. What it documents as final beside them is about the stack's rights, which can be mended.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +37,9 @@ class EventBridgeBus:
 
         Raises:
             StorageError: one was not taken; those before it were, and may come twice.
+            RefusedError: one will never be taken; all others were.
         """
+        refused: set[str] = set()
         for first in range(0, len(events), _MOST):
             entries: list[Any] = [
                 {
@@ -45,10 +52,17 @@ class EventBridgeBus:
             ]
             try:
                 answer = self.client.put_events(Entries=entries)
-            except (ClientError, BotoCoreError) as error:
-                msg = f"PutEvents: {type(error).__name__}"
-                raise StorageError(msg) from error
+            except FAULTS as error:
+                if code_of(error) not in _NEVER:
+                    raise storage_error("PutEvents", error) from None
+                refused.add(code_of(error))
+                continue
             if answer["FailedEntryCount"]:
                 codes = {entry.get("ErrorCode", "") for entry in answer["Entries"]} - {""}
-                msg = f"PutEvents: {', '.join(sorted(codes))}"
-                raise StorageError(msg)
+                if not codes or codes - _NEVER:
+                    msg = f"PutEvents: {', '.join(sorted(codes))}"
+                    raise StorageError(msg)
+                refused |= codes
+        if refused:
+            msg = f"PutEvents: {', '.join(sorted(refused))}"
+            raise RefusedError(msg)
