@@ -33,7 +33,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda one: ORDER.index(tier(one)) if tier(one) in ORDER else len(ORDER))
 
 
+_PARAMETERS = {
+    "RequestsPerSecond": "500",  # the tests are many people at once
+    "GatewayLogRole": "create",
+    "DomainName": "links.example.com",
+    "CertificateArn": "arn:aws:acm:eu-central-1:000000000000:certificate/made-up",
+    "BasePath": "base",
+}
+"""What the tests' deployment has other than that of `make run`."""
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory):
-    with running(state=tmp_path_factory.mktemp("state")) as deployed:
+    state = tmp_path_factory.mktemp("state")
+    with running(state=state, parameters=_PARAMETERS) as deployed:
         yield deployed

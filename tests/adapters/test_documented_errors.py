@@ -64,7 +64,7 @@ def sessions(client: Client) -> SessionTable:
 
 
 def vault(client: Client) -> SecretsManagerVault:
-    return SecretsManagerVault(client=client, prefix="stack/", key_arn="key")
+    return SecretsManagerVault(client=client, prefix="stack/", key_arn="key", now=lambda: NOW)
 
 
 def seal(client: Client) -> KmsSeal:
