@@ -260,14 +260,16 @@ def moto_is_wrong(vault: Vault, operation: str, asked: dict[str, str]) -> bool:
 
     It writes to a secret that is scheduled for deletion; it takes a label away before it refuses to
     put it where there is no version, and gives a version that keeps AWSCURRENT AWSPREVIOUS too. It
-    answers a creation that comes again with whatever version is current by then.
+    answers a creation that comes again with whatever version is current by then, also where the
+    secret is scheduled for deletion.
     """
     if "s" not in vault.secrets or operation in {"delete_secret", "restore_secret"}:
         return False
     secret, to = vault.secrets["s"], asked.get("MoveToVersionId", "")
     if operation == "create_secret":
         stages, _ = described(vault)
-        return "AWSCURRENT" not in stages.get(asked["ClientRequestToken"], [])
+        current = "AWSCURRENT" in stages.get(asked["ClientRequestToken"], [])
+        return secret.scheduled_at is not None or not current
     return secret.scheduled_at is not None or (
         bool(to) and (to not in secret.values or to == asked["RemoveFromVersionId"])
     )
