@@ -88,7 +88,7 @@ def put_checks(client: Client) -> list[str]:
 
 
 def put_letter(client: Client) -> None:
-    DeadLetters(client=client, url="https://sqs").put({"said": PLANTED})
+    DeadLetters(client=client, url="https://sqs").put({"unreadable": {"said": PLANTED}})
 
 
 def create(client: Client) -> SecretVersion:

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import ClientError
 
+from deployment.target import session
 from local.stack import RECHECK_SECONDS, STACK
-from local.target import session
 from simulator.catalogue import credentials
 
 
