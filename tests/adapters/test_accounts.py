@@ -677,6 +677,11 @@ def test_many_rows_are_read_by_their_ids(accounts: AccountTable) -> None:
     assert found == {one.id: one, stone.id: stone}
 
 
+def test_an_account_that_the_index_shows_twice_is_read_once(accounts: AccountTable) -> None:
+    one = link(accounts)
+    assert accounts.rows([one.id, one.id]) == {one.id: one}
+
+
 def test_no_rows_are_read_without_a_call(accounts: AccountTable) -> None:
     with Stubber(accounts.table.client):
         assert accounts.rows([]) == {}

@@ -14,28 +14,25 @@ from namely_link.commands.ports import Done, SessionUse
 from namely_link.domain import lifecycle
 from namely_link.domain.account import (
     Account,
-    AccountWarning,
     Attempt,
     Deletion,
-    Receipt,
     Status,
-    StatusReason,
     Unsettled,
 )
 from namely_link.domain.lifecycle import Cause, Names, Pace
 from namely_link.domain.probe import CAPABILITIES, Accepted
-from namely_link.domain.problems import Reason
 from namely_link.domain.sessions import Linked
-from namely_link.domain.values import Actor, ActorKind, Identity, Owner, Site, timestamp
+from namely_link.domain.values import Actor, ActorKind, timestamp
 from samples import CAUSE
+from test_limits import ARN, WIDE, largest
 
 SWEEP = Actor(kind=ActorKind.SWEEP, name="sweep")
 PACE = Pace(recheck=timedelta(minutes=5), jitter=lambda: 1.0)
 
 
 @pytest.fixture
-def written(dynamodb, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
-    """The writes that are made: operation, and what is asked."""
+def calls(dynamodb) -> list[tuple[str, dict[str, Any]]]:
+    """The calls that are made: operation, and what is asked."""
     made: list[tuple[str, dict[str, Any]]] = []
     dynamodb.meta.events.register(
         "provide-client-params.dynamodb",
@@ -59,15 +56,14 @@ def checked(accounts: AccountTable, account_id: str) -> Account:
     return done
 
 
-def test_a_check_that_finds_nothing_new_writes_twelve_units(table: Table, written) -> None:
+def test_a_check_that_finds_nothing_new_writes_twelve_units(table: Table, calls) -> None:
     accounts = AccountTable(table=table)
     before = rows.written(account())
     table.client.put_item(TableName="table", Item=before)
-    written.clear()
+    calls.clear()
     checked(accounts, account().id)
-    puts = [asked["Item"] for name, asked in written if name != "GetItem"]
-    assert [name for name, _ in written if name != "GetItem"] == ["PutItem", "PutItem"]
-    queued, after = puts
+    assert [name for name, _ in calls] == ["GetItem", "PutItem"] * 2
+    queued, after = (asked["Item"] for name, asked in calls if name == "PutItem")
     assert [write_units(before, queued), write_units(queued, after)] == [6, 6]
 
 
@@ -148,60 +144,35 @@ def test_the_letters_of_capabilities_keep_their_places() -> None:
 # Limits
 
 
-def largest() -> Account:
-    """An account at every limit that a request, Namely or the product itself has, at once."""
-    wide = "\U0001f600"  # four bytes: limits are in characters
-    text = wide * 200
-    one = account()
-    assert one.secret
-    name = f"{'s' * 128}/namely/{one.id}"
+def fullest() -> Account:
+    """Return the largest account with all that is ever beside it in its row, at once."""
+    at, name = timestamp(CHECKED), "s" * 512
     return replace(
-        one,
-        owner=Owner("o" * 128, text),
-        subdomain="s" * 63,
-        secret_name=name,
-        label=text,
-        metadata={f"{number:02}" + wide * 38: wide * 500 for number in range(20)},
-        receipt=Receipt(
-            site=Site(text, text),
-            identity=Identity(text, text, text, text),
-            visible_people=10**9,
-            capabilities=dict.fromkeys(CAPABILITIES, "unknown"),
-            warnings=tuple(AccountWarning),
-        ),
-        health=replace(
-            one.health,
-            reasons=tuple(
-                StatusReason(code, wide * 1000, timestamp(CHECKED)) for code in list(Reason)[:2]
-            ),
-        ),
-        secret=replace(one.secret, arn=f"arn:aws:secretsmanager:ap-southeast-4:1:secret:{name}"),
+        largest(),
         deletion=Deletion(
-            requested_at=timestamp(CHECKED),
-            requested_by=text,
-            request_id=text,
-            secret_arn=name * 2,
-            scheduled_at=timestamp(CHECKED),
-            final_at=timestamp(CHECKED),
-            recoverable_until=timestamp(CHECKED),
+            requested_at=at,
+            requested_by=WIDE * 200,
+            request_id=WIDE * 200,
+            secret_arn=ARN,
+            scheduled_at=at,
+            final_at=at,
+            recoverable_until=at,
         ),
-        attempt=Attempt(
-            id="a" * 36, at=timestamp(CHECKED), until=timestamp(CHECKED), secret_name=name
-        ),
-        unsettled=Unsettled(timestamp(CHECKED), timestamp(CHECKED), (name,) * 20),
+        attempt=Attempt(id="a" * 36, at=at, until=at, secret_name=name),
+        unsettled=Unsettled(at, at, (name,) * 20),
     )
 
 
 def test_an_account_at_its_largest_fits_an_item() -> None:
-    one = largest()
+    one = fullest()
     events = lifecycle.renamed(replace(one, attempt=None), Names(label=one.label), CAUSE).events
     assert size(rows.written(one, events * 3)) < 400 * KIB
 
 
-def test_the_largest_commit_fits_a_transaction(table: Table, written) -> None:
+def test_the_largest_commit_fits_a_transaction(table: Table, calls) -> None:
     """A hundred items, four MiB; a link that takes the place of one that died writes most."""
     accounts = AccountTable(table=table)
-    begin = replace(largest(), status=Status.PENDING, revision=0, fence=0, attempt=None)
+    begin = replace(fullest(), status=Status.PENDING, revision=0, fence=0)
     mine = lifecycle.attempt(lease=lifecycle.LEASE, now=CHECKED)
     died = accounts.commit(lifecycle.begun(replace(begin, attempt=mine)))
     other = replace(begin, id="acc_01M86D6T0CX8MWC68PYQ999999", attempt=mine)
@@ -216,7 +187,7 @@ def test_the_largest_commit_fits_a_transaction(table: Table, written) -> None:
     )
     table.client.put_item(TableName="table", Item=_open_session(use))
     accounts.commit(change, use=use, done=Done("k" * 200, until=CHECKED))
-    most = [asked["TransactItems"] for name, asked in written if name == "TransactWriteItems"]
+    most = [asked["TransactItems"] for name, asked in calls if name == "TransactWriteItems"]
     assert max(len(one) for one in most) < 100
     assert all(
         sum(size(each["Put"]["Item"]) for each in one if "Put" in each) < 4 * KIB**2 for one in most

@@ -168,6 +168,14 @@ def test_every_call_of_the_code_is_granted_to_somebody() -> None:
     assert calls - OF_THE_SENDER == {one.partition(":")[2] for one in granted}
 
 
+def test_only_the_emulator_is_told_of_an_action_for_batches() -> None:
+    """AWS has none: whoever may send a message may send a batch of them."""
+    policy = RESOURCES["EmulatedBatches"]
+    assert (policy["Type"], policy["Condition"]) == ("AWS::IAM::Policy", "Emulated")
+    said = [name for name, one in RESOURCES.items() if "sqs:SendMessageBatch" in repr(one)]
+    assert said == ["EmulatedBatches"]
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_only_what_has_no_resource_to_name_names_none(role: str) -> None:
     wild = [one for one in statements(role) if one["Resource"] == "*"]

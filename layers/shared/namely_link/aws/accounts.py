@@ -67,7 +67,9 @@ class AccountTable:
     def rows(self, account_ids: Sequence[str]) -> dict[str, Account | Tombstone | UnreadableError]:
         """Read many rows, consistently; those that are not there are left out."""
         found: dict[str, Account | Tombstone | UnreadableError] = {}
-        for stored in self.table.get_many([account_key(one) for one in account_ids]):
+        # Once each: an index that lags may show an account twice, and DynamoDB refuses to read so.
+        keys = [account_key(one) for one in dict.fromkeys(account_ids)]
+        for stored in self.table.get_many(keys):
             account_id = stored["pk"]["S"].removeprefix("ACCOUNT#")
             try:
                 found[account_id] = rows.row_of(stored)

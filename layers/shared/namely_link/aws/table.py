@@ -530,9 +530,9 @@ class Table:
                 answer: Any = self.client.batch_get_item(
                     RequestItems={self.name: {"Keys": asked, "ConsistentRead": True}}
                 )
-            found += answer["Responses"].get(self.name, [])
+            found += answer.get("Responses", {}).get(self.name, [])
             # What was too much for one answer, or met a throttled partition.
-            later = answer["UnprocessedKeys"].get(self.name, {}).get("Keys", [])
+            later = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
             if len(later) == len(asked):
                 msg = "BatchGetItem: UnprocessedKeys"
                 raise StorageError(msg)

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 SWEEP: Final = Actor(kind=ActorKind.SWEEP, name="sweep")
 
-
 _TOGETHER: Final = 10
 """How many checks the queue takes in one call."""
 
