@@ -19,7 +19,6 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import BotoCoreError
 
 import documented
-from conftest import ONCE, SESSION
 from namely_link.aws.bus import EventBridgeBus
 from namely_link.aws.queue import CheckQueue, DeadLetters
 from namely_link.aws.seal import KmsSeal
@@ -36,7 +35,7 @@ from namely_link.domain.problems import (
     StorageError,
 )
 from namely_link.domain.values import SecretVersion
-from samples import ACTOR, NOW
+from samples import ACTOR, NOW, ONCE, SESSION
 
 PLANTED = "planted" + "q" * 57
 """A token, and what every error says."""
