@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from namely_link.aws.faults import FAULTS, code_of
 from namely_link.commands.ports import Stored
 from namely_link.domain.problems import SecretMissingError, StorageError
 from namely_link.domain.values import Credential, SecretVersion, Subdomain, Token
@@ -81,7 +80,7 @@ class SecretsManagerVault:
             )
         except self.client.exceptions.ResourceExistsException:
             return self._put(name=name, credential=credential, attempt_id=attempt_id)
-        except (ClientError, BotoCoreError) as error:
+        except FAULTS as error:
             raise _translated("CreateSecret", error) from None
         return SecretVersion(made["ARN"], made["VersionId"])
 
@@ -105,7 +104,7 @@ class SecretsManagerVault:
                 SecretString=_document(credential),
                 VersionStages=[label],
             )
-        except (ClientError, BotoCoreError) as error:
+        except FAULTS as error:
             raise _translated("PutSecretValue", error) from None
         return SecretVersion(put["ARN"], put["VersionId"])
 
@@ -132,7 +131,7 @@ class SecretsManagerVault:
         """
         try:
             found = self.client.describe_secret(SecretId=version.arn)
-        except (ClientError, BotoCoreError) as error:
+        except FAULTS as error:
             raise _translated("DescribeSecret", error) from None
         if not held():
             msg = "DescribeSecret: too late"
@@ -166,7 +165,7 @@ class SecretsManagerVault:
             if to:
                 raise _translated("UpdateSecretVersionStage", error) from None
             # There is no such version, or it has no such label.
-        except (ClientError, BotoCoreError) as error:
+        except FAULTS as error:
             raise _translated("UpdateSecretVersionStage", error) from None
 
     def read(self, version: SecretVersion) -> Credential:
@@ -178,7 +177,7 @@ class SecretsManagerVault:
         """
         try:
             value = self.client.get_secret_value(SecretId=version.arn, VersionId=version.version_id)
-        except (ClientError, BotoCoreError) as error:
+        except FAULTS as error:
             raise _translated("GetSecretValue", error) from None
         stored = json.loads(value["SecretString"])
         return Credential(Subdomain(stored["subdomain"]), Token(stored["token"]))
@@ -200,7 +199,7 @@ class SecretsManagerVault:
             return None
         except self.client.exceptions.InvalidRequestException:
             return self._deletion_date(name)  # it is scheduled already
-        except (ClientError, BotoCoreError) as error:
+        except FAULTS as error:
             raise _translated("DeleteSecret", error) from None
         return done["DeletionDate"]
 
@@ -215,7 +214,7 @@ class SecretsManagerVault:
             found = self.client.describe_secret(SecretId=name)
         except self.client.exceptions.ResourceNotFoundException:
             return None
-        except (ClientError, BotoCoreError) as error:
+        except FAULTS as error:
             raise _translated("DescribeSecret", error) from None
         if "DeletedDate" not in found:
             msg = "DeleteSecret: refused"
@@ -232,7 +231,7 @@ class SecretsManagerVault:
         """
         try:
             self.client.restore_secret(SecretId=name)
-        except (ClientError, BotoCoreError) as error:
+        except FAULTS as error:
             raise _translated("RestoreSecret", error) from None
 
     def stored(self) -> Iterator[Stored]:
@@ -252,7 +251,7 @@ class SecretsManagerVault:
                         created_at=one["CreatedDate"],
                         labels=one.get("SecretVersionsToStages", {}),
                     )
-        except (ClientError, BotoCoreError) as error:
+        except FAULTS as error:
             raise _translated("ListSecrets", error) from None
 
 
@@ -271,9 +270,7 @@ def _translated(operation: str, error: Exception) -> StorageError | SecretMissin
 
     A secret that is not there, or scheduled to go, was deleted by somebody.
     """
-    kind = type(error).__name__
-    if isinstance(error, ClientError):
-        kind = error.response["Error"]["Code"]
+    kind = code_of(error)
     if kind in _MISSING.get(operation, ()):
         return SecretMissingError(f"{operation}: {kind}")
     return StorageError(f"{operation}: {kind}")
