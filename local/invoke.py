@@ -18,7 +18,7 @@ from local.state import read_run
 from local.target import session, target
 from namely_link.domain.values import timestamp
 
-FUNCTIONS: Final = ("link", "pages", "api", "intake", "check", "sweep", "publish")
+FUNCTIONS: Final = ("link", "pages", "api", "intake", "check", "sweep", "publish", "webhook")
 
 
 def main() -> int:
