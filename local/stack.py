@@ -88,11 +88,17 @@ class Stack:
 
 @contextlib.contextmanager
 def running(
-    *, port: int = 0, simulator_port: int = 0, state: Path | None = None, source: Path = ROOT
+    *,
+    port: int = 0,
+    simulator_port: int = 0,
+    state: Path | None = None,
+    source: Path = ROOT,
+    parameters: Mapping[str, str] | None = None,
 ) -> Iterator[Stack]:
     """Build, deploy and run everything until the block ends.
 
-    `state` is where logs go, `source` the tree that is deployed.
+    `state` is where logs go, `source` the tree that is deployed; `parameters` of the template are
+    those that shall be other than in production.
 
     Raises:
         LocalError: with what to do about it.
@@ -124,7 +130,9 @@ def running(
         location = {"LocationConstraint": REGION}
         s3 = session(environ).client("s3", endpoint_url=endpoint)
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=location)
-        outputs = _deploy(environ, state, simulator, source, api_id=API_ID)
+        outputs = _deploy(
+            environ, state, simulator, source, api_id=API_ID, parameters=parameters or {}
+        )
         api = _address(endpoint, API_ID)
         # A function starts with its first request; both at once, since each takes a while.
         with ThreadPoolExecutor() as pool:
@@ -151,7 +159,8 @@ def upgrade(stack: Stack, *, source: Path = ROOT) -> Stack:
         LocalError: with what to do about it.
     """
     _build(stack.environ, stack.logs, source)
-    _deploy(stack.environ, stack.logs, stack.simulator, source, api_id=f"{API_ID}2")
+    # What else was chosen at first, SAM keeps.
+    _deploy(stack.environ, stack.logs, stack.simulator, source, api_id=f"{API_ID}2", parameters={})
     apis = session(stack.environ).client("apigateway", endpoint_url=stack.aws_endpoint)
     (api,) = apis.get_rest_apis()["items"]
     return replace(stack, api=_address(stack.aws_endpoint, api["id"]))
@@ -201,9 +210,15 @@ def _build(environ: Mapping[str, str], state: Path, root: Path) -> None:
 
 
 def _deploy(
-    environ: Mapping[str, str], state: Path, simulator: Simulator, root: Path, *, api_id: str
+    environ: Mapping[str, str],
+    state: Path,
+    simulator: Simulator,
+    root: Path,
+    *,
+    api_id: str,
+    parameters: Mapping[str, str],
 ) -> dict[str, str]:
-    parameters = {
+    chosen = {
         "Stage": STAGE,
         "NamelyConnectTo": simulator.address,
         "NamelyCaBundle": base64.b64encode(simulator.ca_pem.encode()).decode(),
@@ -215,12 +230,13 @@ def _deploy(
         "FrameAncestors": "http://127.0.0.1:* http://localhost:*",
         "ThemeName": "Example HR",
         "ArchiveDays": "0",  # the emulator has no archives
+        **parameters,
     }
     aws = session(environ)
     endpoint = environ["AWS_ENDPOINT_URL"]
     # The emulator names the API by this tag, so that its address is known before it exists.
     tags = ["--tags", f"ms-custom-id={api_id}"]
-    overrides = [f'{key}="{value}"' for key, value in parameters.items()]
+    overrides = [f'{key}="{value}"' for key, value in chosen.items()]
     options = ["--stack-name", STACK, "--no-confirm-changeset", "--no-progressbar", *tags]
     bucket = ["--no-resolve-s3", "--s3-bucket", BUCKET]
     command = ["deploy", *options, *bucket, "--parameter-overrides", *overrides]

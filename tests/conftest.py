@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from local.stack import running
+from receiver import Receiver, receiving
 
 TESTS = Path(__file__).parent
 ORDER = ("browser", "e2e", "simulation", "faults", "functions", "adapters")
@@ -34,6 +35,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory):
-    with running(state=tmp_path_factory.mktemp("state")) as deployed:
+def webhook():
+    """The receiver of the deployment's webhook."""
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, webhook: Receiver):
+    state = tmp_path_factory.mktemp("state")
+    parameters = {"WebhookUrl": webhook.url, "WebhookSecret": webhook.secret}
+    with running(state=state, parameters=parameters) as deployed:
+        deployed.simulator.certify("localhost", webhook.context)
         yield deployed

@@ -1,6 +1,8 @@
 """A receiver of webhooks on this machine: real TLS and sockets, and any way to answer."""
 
+import base64
 import contextlib
+import secrets
 import ssl
 import threading
 from collections.abc import Iterator
@@ -20,12 +22,19 @@ class Got:
     body: bytes
 
 
+def new_secret() -> str:
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
 @dataclass
 class Receiver:
     """Answers with what is next in `answers` (a status, or a word of `_Handler`), else with 204."""
 
     url: str
     ca_pem: str
+    context: ssl.SSLContext
+    secret: str = field(default_factory=new_secret)
+    """What is signed with, as a deployment has it."""
     answers: list[int | str] = field(default_factory=list)
     got: list[Got] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
@@ -74,9 +83,9 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def receiving(*, authority: trustme.CA | None = None) -> Iterator[Receiver]:
-    """Run a receiver until the block ends."""
-    authority = authority or trustme.CA()
+def receiving() -> Iterator[Receiver]:
+    """Run a receiver until the block ends, with an authority of its own."""
+    authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
     handler: Any = type("_Handler", (_Handler,), {})
@@ -88,6 +97,7 @@ def receiving(*, authority: trustme.CA | None = None) -> Iterator[Receiver]:
         receiver = Receiver(
             url=f"https://localhost:{server.server_port}/hook?of=namely-link",
             ca_pem=authority.cert_pem.bytes().decode(),
+            context=context,
         )
         handler.receiver = receiver
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
+from standardwebhooks import Webhook
 
 from local.stack import RECHECK_SECONDS, STACK
 from local.target import session
@@ -193,6 +194,18 @@ class Bus:
 @pytest.fixture(scope="module")
 def bus(stack) -> Bus:
     return Bus(stack)
+
+
+def test_the_webhook_gets_what_is_on_the_bus_signed(stack, webhook) -> None:
+    account = link(stack, "small-company", "webhook")[1]
+    end = time.monotonic() + 60
+    found: list[dict] = []
+    while not found and time.monotonic() < end:
+        time.sleep(0.2)
+        known = [Webhook(webhook.secret).verify(one.body, one.headers) for one in webhook.got]
+        found = [one for one in known if one["data"]["account"]["id"] == account["id"]]
+    assert [one["type"] for one in found] == ["Account Linked"]
+    assert found[0]["data"]["account"] == account
 
 
 def test_a_revoked_token_fails_and_recovers_on_the_bus(stack, bus: Bus) -> None:

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import secrets
 import time
 
 import boto3
@@ -13,18 +12,13 @@ from moto import mock_aws
 import schemas
 from containers import Context
 from namely_link.aws.vault import KEYS_KEPT
-from receiver import receiving
+from receiver import new_secret, receiving
 from templates import ROOT
 
 MESSAGE = "059f36b4-87a3-44ab-83d2-661975830a7d"
 EVENT_ID = "evt_01M86DJMWAMCGBG1479ZP8V8BE"
 AGAIN = {"batchItemFailures": [{"itemIdentifier": MESSAGE}]}
 TAKEN = {"batchItemFailures": []}
-
-
-def new_secret() -> str:
-    """Make a secret as docs/events.md says."""
-    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 @pytest.fixture
@@ -34,8 +28,8 @@ def receiver():
 
 
 @pytest.fixture
-def secret() -> str:
-    return new_secret()
+def secret(receiver) -> str:
+    return receiver.secret
 
 
 def as_template_says(current: str, before: str = "") -> str:

@@ -49,7 +49,7 @@ def test_the_webhook_may_read_what_it_signs_with_and_nothing_else() -> None:
     (read,) = [
         one for one in statements("WebhookRole") if one["Action"] == "secretsmanager:GetSecretValue"
     ]
-    assert read["Resource"] == {"Ref": "WebhookKeys"}
+    assert read["Resource"] == {"GetAtt": "WebhookKeys.Id"}
     assert not [one for one in actions("WebhookRole") if one.startswith(("dynamodb:", "kms:"))]
 
 
