@@ -224,7 +224,6 @@ def _deploy(
         "NamelyCaBundle": base64.b64encode(simulator.ca_pem.encode()).decode(),
         "NamelyDeadlineSeconds": "6",
         "PublicUrl": _address(environ["AWS_ENDPOINT_URL"], api_id),
-        "RequestsPerSecond": "500",
         "RecheckSeconds": str(RECHECK_SECONDS),
         "OwnerAttemptsPerHour": "1000",
         "FrameAncestors": "http://127.0.0.1:* http://localhost:*",

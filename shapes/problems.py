@@ -65,8 +65,6 @@ def response(name: str, said: Mapping[str, Any], shown: Mapping[str, Any]) -> di
     if headers := _headers(codes):
         made["headers"] = headers
     made["content"] = {MEDIA_TYPE: media | {"examples": refs}}
-    if said.get("x-gateway"):
-        made["content"]["application/json"] = media
     return made
 
 
@@ -74,12 +72,10 @@ def _headers(codes: Sequence[Code]) -> dict[str, Any]:
     status = _status(codes)
     if status == 401:
         bearer = {"const": "Bearer"}
+        renamed = "The same, as API Gateway renames what functions answer; one of both is there."
         return {
-            "WWW-Authenticate": {
-                "description": "The scheme to use.",
-                "required": True,
-                "schema": bearer,
-            }
+            "WWW-Authenticate": {"description": "The scheme to use.", "schema": bearer},
+            "x-amzn-Remapped-WWW-Authenticate": {"description": renamed, "schema": bearer},
         }
     if not any(MEANINGS[reason].transient for reason in _reasons(codes)):
         return {}

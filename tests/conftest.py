@@ -34,6 +34,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda one: ORDER.index(tier(one)) if tier(one) in ORDER else len(ORDER))
 
 
+_PARAMETERS = {
+    "RequestsPerSecond": "500",  # the tests are many people at once
+    "GatewayLogRole": "create",
+    "DomainName": "links.example.com",
+    "CertificateArn": "arn:aws:acm:eu-central-1:000000000000:certificate/made-up",
+    "BasePath": "base",
+}
+"""What the tests' deployment has other than that of `make run`."""
+
+
 @pytest.fixture(scope="session")
 def webhook():
     """The receiver of the deployment's webhook."""
@@ -44,7 +54,7 @@ def webhook():
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, webhook: Receiver):
     state = tmp_path_factory.mktemp("state")
-    parameters = {"WebhookUrl": webhook.url, "WebhookSecret": webhook.secret}
+    parameters = {"WebhookUrl": webhook.url, "WebhookSecret": webhook.secret, **_PARAMETERS}
     with running(state=state, parameters=parameters) as deployed:
         deployed.simulator.certify("localhost", webhook.context)
         yield deployed

@@ -26,6 +26,7 @@ from namely_link.http.access import authorised, open_portal
 from namely_link.http.bearers import Kind, authorization, mint
 from namely_link.http.body import cursor_in, cursor_out, read_body, refuse_repeated
 from namely_link.http.fields import Fields, is_account_id, is_session_id
+from namely_link.http.routing import base_url, routed
 from namely_link.settings import ApiSettings
 
 if TYPE_CHECKING:
@@ -295,10 +296,7 @@ def _session(session_id: str) -> ConnectSession:
 
 def _base_url() -> str:
     """Return the address of the pages: a setting, or where this request came to."""
-    if settings.public_url:
-        return settings.public_url
-    context = app.current_event.request_context
-    return f"https://{context.domain_name}/{context.stage}"
+    return settings.public_url or base_url(app.current_event.raw_event)
 
 
 def _json(status: int, document: Mapping[str, object]) -> Response[str]:
@@ -347,4 +345,4 @@ def on_not_found(_error: Exception) -> Response[str]:
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return app.resolve(event, context)
+    return app.resolve(routed(event), context)

@@ -31,6 +31,7 @@ from namely_link.http.access import authorised
 from namely_link.http.bearers import Kind, authorization, parse
 from namely_link.http.body import FORM, media_type, read_body
 from namely_link.http.fields import Fields
+from namely_link.http.routing import routed
 from namely_link.settings import LinkSettings
 
 if TYPE_CHECKING:
@@ -267,4 +268,4 @@ def on_not_found(_error: Exception) -> Response[str]:
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return app.resolve(event, context)
+    return app.resolve(routed(event), context)

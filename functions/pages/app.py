@@ -12,13 +12,14 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler import Response as Answer
 from aws_lambda_powertools.logging import correlation_paths
-from pages import Pages
+from pages import WEB, Pages
 from result import read_result
-from theme import Theme
+from theme import Theme, file_logo
 
 from namely_link.domain.problems import Problem, Reason
 from namely_link.http import problem_details
 from namely_link.http.body import refuse_repeated
+from namely_link.http.routing import routed
 from namely_link.settings import PageSettings
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ app = APIGatewayRestResolver()
 def pages() -> Pages:
     """Return the pages in the deployment's theme, made at the first one that is asked for."""
     wanted = PageSettings.read()
-    return Pages(Theme(wanted.name, wanted.color, wanted.logo), wanted.frame_ancestors)
+    theme = Theme(wanted.name, wanted.color, wanted.logo or file_logo(WEB))
+    return Pages(theme, wanted.frame_ancestors)
 
 
 @app.get("/hub")
@@ -96,4 +98,4 @@ def on_not_found(_error: Exception) -> Answer[str]:
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return app.resolve(event, context)
+    return app.resolve(routed(event), context)

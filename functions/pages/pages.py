@@ -170,9 +170,10 @@ class Pages:
 
     def _page_headers(self, *, embedded: bool) -> dict[str, str]:
         ancestors = self._ancestors if embedded else "'none'"
+        images = f"'self' data: {self._theme.logo_origin}".rstrip()
         policy = (
             "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-            "img-src 'self' data:; form-action 'self'; base-uri 'none'; "
+            f"img-src {images}; form-action 'self'; base-uri 'none'; "
             f"frame-ancestors {ancestors}"
         )
         return self._headers("html", "no-store") | {

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _COLOR: Final = re.compile(r"#[0-9a-f]{6}", re.ASCII | re.IGNORECASE)
-_LOGO: Final = re.compile(r"data:image/(?:png|svg\+xml|webp);base64,[A-Za-z0-9+/]+={0,2}", re.ASCII)
+_LOGO: Final = re.compile(
+    r"data:image/(?:png|svg\+xml|webp);base64,[A-Za-z0-9+/]+={0,2}"
+    r"|(?P<origin>https://[a-z0-9.-]+(?::[0-9]{1,5})?)/[\w.~/%?&=+-]*",
+    re.ASCII | re.IGNORECASE,
+)
+_LOGO_TYPES: Final = {".svg": "svg+xml", ".png": "png", ".webp": "webp"}
+MAX_LOGO: Final = 16 * 1024
+"""Bytes of a logo's file: it is part of each page."""
 
 
 class ThemeError(ValueError):
@@ -16,7 +27,10 @@ class ThemeError(ValueError):
 
 @dataclass(frozen=True)
 class Theme:
-    """How the pages look: whose they are, one colour (`#rrggbb`) and a logo (a data URL or '')."""
+    """How the pages look: whose they are, one colour (`#rrggbb`), and a logo.
+
+    The logo is an https address, what `file_logo` returns, or ''.
+    """
 
     name: str
     color: str
@@ -30,8 +44,30 @@ class Theme:
             msg = "the colour is written #rrggbb"
             raise ThemeError(msg)
         if self.logo and not _LOGO.fullmatch(self.logo):
-            msg = "the logo is a data URL in base64, of type png, svg+xml or webp"
+            msg = "the logo is an https address, or a data URL of type png, svg+xml or webp"
             raise ThemeError(msg)
+
+    @property
+    def logo_origin(self) -> str:
+        """The origin of a logo that stands elsewhere, '' for any other."""
+        found = _LOGO.fullmatch(self.logo)
+        return (found and found["origin"]) or ""
+
+
+def file_logo(folder: Path) -> str:
+    """Return the deployer's `logo.svg`, `.png` or `.webp` as a data URL, '' where there is none.
+
+    Raises:
+        ThemeError: there are several, or it is too large.
+    """
+    files = [file for file in sorted(folder.glob("logo.*")) if file.suffix in _LOGO_TYPES]
+    if not files:
+        return ""
+    body = files[0].read_bytes()
+    if len(files) > 1 or len(body) > MAX_LOGO:
+        msg = f"there is one file of a logo, of at most {MAX_LOGO} bytes"
+        raise ThemeError(msg)
+    return f"data:image/{_LOGO_TYPES[files[0].suffix]};base64,{base64.b64encode(body).decode()}"
 
 
 type _Rgb = tuple[int, int, int]

@@ -1,11 +1,15 @@
 """The adapter over urllib3 against the simulator: real TLS, real sockets, every state of Namely."""
 
+import contextlib
 import socket
 import ssl
+import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import trustme
 from urllib3 import HTTPHeaderDict
 
 from namely_link.domain.account import AccountWarning
@@ -17,6 +21,7 @@ from namely_link.domain.probe import (
     Answer,
     Failure,
     Questions,
+    Reply,
     Undetermined,
     Verdict,
     barred,
@@ -182,6 +187,67 @@ def test_a_connection_is_kept_for_the_next_question(simulator: Simulator) -> Non
             assert isinstance(api.get(Subdomain("acme"), SITE, None, time.monotonic() + 5), Answer)
         pool = api._pools.connection_from_url("https://acme.namely.com")
         assert pool.num_connections == 1
+
+
+@contextlib.contextmanager
+def answering_once() -> Iterator[tuple[NamelyApi, list[socket.socket]]]:
+    """Run a site that answers the first request of each connection and then falls silent.
+
+    So does a load balancer that has forgotten a connection. Yields what asks it, and the
+    connections that were made.
+    """
+    authority, made = trustme.CA(), []
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("acme.namely.com").configure_cert(context)
+    answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+    def serve() -> None:
+        while True:
+            raw, _ = listening.accept()
+            if stopped.is_set():
+                return raw.close()
+            raw.settimeout(2)
+            with contextlib.suppress(OSError):  # a client that has given up
+                made.append(context.wrap_socket(raw, server_side=True))
+                made[-1].recv(4096)
+                made[-1].sendall(answer)
+
+    stopped = threading.Event()
+    with contextlib.ExitStack() as stack:
+        listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        server = threading.Thread(target=serve)
+        server.start()
+        ca = authority.cert_pem.bytes().decode()
+        with NamelyApi(connect_to=listening.getsockname(), ca_bundle=ca) as api:
+            yield api, made
+        stopped.set()
+        socket.create_connection(listening.getsockname()).close()
+        server.join()
+        for one in made:
+            one.close()
+
+
+def site(api: NamelyApi) -> Reply:
+    return api.get(Subdomain("acme"), SITE, None, time.monotonic() + 2)
+
+
+@pytest.mark.parametrize("clock", ["time", "monotonic"])
+def test_a_connection_that_was_idle_for_long_by_either_clock_is_not_trusted(
+    monkeypatch: pytest.MonkeyPatch, clock: str
+) -> None:
+    with answering_once() as (api, made):
+        assert isinstance(site(api), Answer)
+        real = getattr(time, clock)
+        monkeypatch.setattr(time, clock, lambda: real() + 20)
+        assert isinstance(site(api), Answer)
+        assert len(made) == 2
+
+
+def test_a_silent_connection_costs_a_probe_its_time() -> None:
+    """What the test before would see if idle connections were trusted."""
+    with answering_once() as (api, _made):
+        assert isinstance(site(api), Answer)
+        assert not isinstance(site(api), Answer)
 
 
 def test_a_refusal_with_a_broken_body_is_still_a_refusal() -> None:

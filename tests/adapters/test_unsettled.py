@@ -34,7 +34,9 @@ def test_the_names_of_strays_are_read_as_they_were_written(table) -> None:
 
 def test_once_the_lease_is_over_a_secret_is_left_as_it_is(aws) -> None:
     client = boto3.client("secretsmanager", region_name="eu-central-1")
-    vault = SecretsManagerVault(client=client, prefix="s/", key_arn="alias/aws/test")
+    vault = SecretsManagerVault(
+        client=client, prefix="s/", key_arn="alias/aws/test", now=lambda: datetime.now(UTC)
+    )
     one, other = "1" * 32, "2" * 32
     version = vault.create(name="s/1", credential=CREDENTIAL, attempt_id=one, tags={})
     vault.put_candidate(name="s/1", credential=CREDENTIAL, attempt_id=other)

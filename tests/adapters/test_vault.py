@@ -9,6 +9,7 @@ import base64
 import json
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -39,7 +40,13 @@ def client(aws):
 
 @pytest.fixture
 def vault(client) -> SecretsManagerVault:
-    return SecretsManagerVault(client=client, prefix=PREFIX, key_arn="alias/aws/test")
+    return vault_of(client)
+
+
+def vault_of(client) -> SecretsManagerVault:
+    return SecretsManagerVault(
+        client=client, prefix=PREFIX, key_arn="alias/aws/test", now=lambda: datetime.now(UTC)
+    )
 
 
 def create(
@@ -379,9 +386,26 @@ def test_deleting_at_once_leaves_nothing(client, vault, before) -> None:
         client.describe_secret(SecretId=NAME)
 
 
+@pytest.mark.parametrize(
+    ("told", "final"),
+    [
+        pytest.param(timedelta(days=8), timedelta(days=8), id="the day it goes"),
+        pytest.param(timedelta(days=-2), timedelta(days=5), id="the day it was asked for"),
+    ],
+)
+def test_the_end_of_a_recovery_is_right_however_its_date_is_read(client, told, final) -> None:
+    """AWS describes DeletedDate as both; only the day it was asked for lies in the past."""
+    now = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    vault = replace(vault_of(client), now=lambda: now)
+    with Stubber(client) as stub:
+        stub.add_client_error("delete_secret", "InvalidRequestException")
+        stub.add_response("describe_secret", {"DeletedDate": now + told}, {"SecretId": NAME})
+        assert vault.delete(NAME, recovery_days=7) == now + final
+
+
 def test_a_deletion_at_once_is_not_told_of_one_that_is_scheduled(client, vault) -> None:
     """Should Secrets Manager refuse it (InvalidRequestException: "scheduled for deletion")."""
-    at = datetime(2026, 12, 1, tzinfo=UTC)
+    at = datetime.now(UTC) + timedelta(days=6)
     with Stubber(client) as stub:
         stub.add_client_error("delete_secret", "InvalidRequestException")
         stub.add_response("describe_secret", {"DeletedDate": at}, {"SecretId": NAME})
@@ -520,7 +544,7 @@ def test_a_fault_of_describing_a_deletion_is_translated(client, vault) -> None:
 @pytest.mark.parametrize("call", [create, candidate])
 def test_a_call_that_never_went_out_quotes_no_token(client, call) -> None:
     """botocore's own check of parameters quotes the value."""
-    vault = SecretsManagerVault(client=client, prefix=PREFIX, key_arn="alias/aws/test")
+    vault = vault_of(client)
     with pytest.raises(StorageError, match="ParamValidationError") as caught:
         call(vault, attempt="short")
     assert "o" * 64 not in "".join(traceback.format_exception(caught.value))

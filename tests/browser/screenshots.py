@@ -52,7 +52,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as state,
-        running(state=Path(state)) as stack,
+        running(state=Path(state), parameters={"RequestsPerSecond": "500"}) as stack,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM)

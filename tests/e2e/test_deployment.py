@@ -112,7 +112,8 @@ def test_two_links_of_one_pair_at_once_make_one_account(stack) -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "refused"), [("LinkRole", True), ("PagesRole", True), ("ApiRole", True), (None, False)]
+    ("role", "refused"),
+    [*((f"{one}Role", True) for one in ("Link", "Pages", "Api", "Webhook")), (None, False)],
 )
 def test_no_role_but_that_of_checks_may_read_a_token(
     stack, role: str | None, refused: bool

@@ -210,7 +210,8 @@ def live(story: Story) -> None:
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     tree = release(BEFORE)
-    with running(state=tmp_path_factory.mktemp("upgrade"), source=tree) as stack:
+    state, many = tmp_path_factory.mktemp("upgrade"), {"RequestsPerSecond": "500"}
+    with running(state=state, source=tree, parameters=many) as stack:
         bearers = {
             name: earlier(tree, stack, "local.api_key", "--name", name, "--scopes", scopes)
             for name, scopes in (

@@ -221,7 +221,7 @@ def test_the_api_describes_itself_with_its_own_address(house, environ, load) -> 
 
 
 def test_an_unknown_path_is_not_found(house) -> None:
-    assert house.invoke("api/list", changes={"path": "/v1/x"})["json"]["code"] == "not_found"
+    assert house.invoke("api/list", changes={"resource": "/v1/x"})["json"]["code"] == "not_found"
 
 
 def test_a_prefilled_session_is_in_no_list_of_accounts(house) -> None:

@@ -253,7 +253,7 @@ def test_without_allowed_origins_none_may_ask(house, environ, load) -> None:
 
 
 def test_an_unknown_path_is_not_found(house) -> None:
-    answer = house.invoke("link/health", changes={"path": "/v1/nothing"})
+    answer = house.invoke("link/health", changes={"resource": "/v1/nothing"})
     assert answer["json"]["code"] == "not_found"
 
 

@@ -44,9 +44,34 @@ def test_a_theme_that_is_malformed_is_answered_as_our_own_fault(house, environ, 
     assert '"where":["' in house.logged()
 
 
-def test_an_unknown_path_is_not_found(house) -> None:
-    answer = house.invoke("pages/hub", changes={"path": "/nothing"})
-    assert answer["json"]["code"] == "not_found"
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize("file", ["no-route", "no-route-at-root"])
+def test_what_has_no_route_is_not_found(house, file: str, method: str) -> None:
+    answer = house.invoke(f"pages/{file}", changes={"httpMethod": method})
+    problem = json.loads(answer["body"])
+    assert (answer["statusCode"], problem["code"]) == (404, "not_found")
+    assert answer["multiValueHeaders"]["Content-Type"] == ["application/problem+json"]
+
+
+def test_what_has_no_route_is_not_served_as_the_page_that_it_resembles(house) -> None:
+    for path in ("/hub/", "//hub"):
+        changes = {"path": path, "pathParameters": {"proxy": path[1:]}}
+        assert house.invoke("pages/no-route", changes=changes)["statusCode"] == 404
+
+
+def test_the_logo_is_the_deployers_file(house, tmp_path, monkeypatch) -> None:
+    (tmp_path / "logo.png").write_bytes(b"PNG")
+    monkeypatch.setattr(house.functions["pages"], "WEB", tmp_path)
+    assert '<img src="data:image/png;base64,UE5H" alt="">' in house.invoke("pages/hub")["body"]
+
+
+def test_a_logo_that_stands_elsewhere_is_let_in_and_no_other_image(house, environ, load) -> None:
+    environ.setenv("THEME_LOGO", "https://cdn.example.com/a/logo.svg?v=2")
+    house.functions["pages"] = load("pages")
+    answer = house.invoke("pages/hub")
+    assert '<img src="https://cdn.example.com/a/logo.svg?v=2" alt="">' in answer["body"]
+    policy = answer["multiValueHeaders"]["Content-Security-Policy"][0]
+    assert "; img-src 'self' data: https://cdn.example.com; " in policy
 
 
 def test_the_pages_need_no_setting_and_ask_nobody(monkeypatch, load, house) -> None:

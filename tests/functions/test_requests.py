@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import schemathesis
@@ -111,7 +111,6 @@ class Caller:
         return self.house.invoke(
             self.file(name),
             changes={
-                "path": unquote(url.path),
                 "headers": dict(wire.headers),
                 "multiValueHeaders": {key: [value] for key, value in wire.headers.items()},
                 "queryStringParameters": {key: one[-1] for key, one in query.items()} or None,

@@ -335,7 +335,11 @@ def test_malformed_frame_ancestors_are_refused(sources: str) -> None:
         {"color": "red"},
         {"color": "#12345"},
         {"color": "#123456; }"},
-        {"logo": "https://example.com/logo.png"},
+        {"logo": "http://example.com/logo.png"},
+        {"logo": "https://example.com"},
+        {"logo": "https://example.com/logo.png; script-src *"},
+        {"logo": 'https://example.com/"'},
+        {"logo": "https://user@example.com/logo.png"},
         {"logo": "data:text/html;base64,AAAA"},
         {"logo": 'data:image/png;base64,AAAA" onerror="x'},
     ],
@@ -352,6 +356,30 @@ def test_a_name_is_escaped_and_a_logo_shown() -> None:
     assert "Fish &amp; &lt;b&gt;&quot;Chips&quot;&lt;/b&gt;" in body
     assert "<b>" not in body
     assert f'<img src="{logo}" alt="">' in body
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("logo.svg", "svg+xml"), ("logo.png", "png"), ("logo.webp", "webp")]
+)
+def test_a_file_beside_the_pages_is_the_logo(tmp_path: Path, name: str, kind: str) -> None:
+    assert theme.file_logo(tmp_path) == ""
+    (tmp_path / name).write_bytes(b"abc")
+    (tmp_path / "logo.txt").touch()
+    found = theme.file_logo(tmp_path)
+    assert found == f"data:image/{kind};base64,YWJj"
+    assert theme.Theme("A", "#123456", found).logo_origin == ""
+
+
+def test_a_logo_that_is_too_large_or_not_the_only_one_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "logo.svg").write_bytes(b"x" * theme.MAX_LOGO)
+    assert theme.file_logo(tmp_path)
+    (tmp_path / "logo.svg").write_bytes(b"x" * (theme.MAX_LOGO + 1))
+    with pytest.raises(theme.ThemeError):
+        theme.file_logo(tmp_path)
+    (tmp_path / "logo.svg").write_bytes(b"x")
+    (tmp_path / "logo.png").write_bytes(b"x")
+    with pytest.raises(theme.ThemeError):
+        theme.file_logo(tmp_path)
 
 
 def contrast(css: str, one: str, two: str) -> float:

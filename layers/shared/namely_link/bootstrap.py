@@ -47,7 +47,8 @@ _AWS = Config(
     read_timeout=5,
     retries={"mode": "standard", "total_max_attempts": 3},
 )
-"""Seconds: a call takes (2 + 5) * 3 and pauses of 3 at most, see `lifecycle.WORST_CALL`."""
+"""Seconds: a call takes (2 + 5) * 3 and pauses of 3 at most, see `lifecycle.WORST_CALL`. A kept
+connection that fell silent while the function was frozen costs one of the tries."""
 
 
 def now() -> datetime:
@@ -81,7 +82,9 @@ def sessions(rows: Table) -> SessionTable:
 def vault(settings: Settings, *, key_arn: str = "") -> SecretsManagerVault:
     """Return the vault over the stack's secrets; `key_arn` is needed to create one."""
     client = boto3.client("secretsmanager", config=_AWS)
-    return SecretsManagerVault(client=client, prefix=settings.secret_prefix, key_arn=key_arn)
+    return SecretsManagerVault(
+        client=client, prefix=settings.secret_prefix, key_arn=key_arn, now=now
+    )
 
 
 def questions(settings: ProbeSettings) -> Questions:

@@ -11,13 +11,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from namely_link.domain.problems import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 SOURCE: Final = "namely-link"
 _MOST: Final = 10
 """Entries of one PutEvents."""
+_LARGEST: Final = 256 * 1024
+"""Bytes of all entries of one PutEvents. It takes a megabyte by now, which some regions may not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,16 +36,7 @@ class EventBridgeBus:
         Raises:
             StorageError: one was not taken; those before it were, and may come twice.
         """
-        for first in range(0, len(events), _MOST):
-            entries: list[Any] = [
-                {
-                    "EventBusName": self.name,
-                    "Source": SOURCE,
-                    "DetailType": kind,
-                    "Detail": json.dumps(detail),
-                }
-                for kind, detail in events[first : first + _MOST]
-            ]
+        for entries in _batches([self._entry(kind, detail) for kind, detail in events]):
             try:
                 answer = self.client.put_events(Entries=entries)
             except (ClientError, BotoCoreError) as error:
@@ -52,3 +46,34 @@ class EventBridgeBus:
                 codes = {entry.get("ErrorCode", "") for entry in answer["Entries"]} - {""}
                 msg = f"PutEvents: {', '.join(sorted(codes))}"
                 raise StorageError(msg)
+
+    def _entry(self, kind: str, detail: dict[str, Any]) -> PutEventsRequestEntryTypeDef:
+        return {
+            "EventBusName": self.name,
+            "Source": SOURCE,
+            "DetailType": kind,
+            "Detail": json.dumps(detail),
+        }
+
+
+def _batches(
+    entries: list[PutEventsRequestEntryTypeDef],
+) -> Iterator[list[PutEventsRequestEntryTypeDef]]:
+    """Split entries by what one call takes, in their order."""
+    batch: list[PutEventsRequestEntryTypeDef] = []
+    size = 0
+    for entry in entries:
+        more = _size(entry)
+        if batch and (len(batch) == _MOST or size + more > _LARGEST):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += more
+    if batch:
+        yield batch
+
+
+def _size(entry: PutEventsRequestEntryTypeDef) -> int:
+    """Return the bytes of an entry as EventBridge counts them."""
+    counted = (entry["Source"], entry["DetailType"], entry["Detail"])
+    return sum(len(text.encode()) for text in counted)

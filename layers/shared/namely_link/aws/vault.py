@@ -11,6 +11,7 @@ import base64
 import json
 import re
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -43,6 +44,7 @@ class SecretsManagerVault:
     client: SecretsManagerClient
     prefix: str
     key_arn: str
+    now: Callable[[], datetime]
 
     def name(self, account_id: str, *, again: str = "") -> str:
         """Return the name of an account's secret, which is never used for another account.
@@ -193,12 +195,18 @@ class SecretsManagerVault:
         except self.client.exceptions.ResourceNotFoundException:
             return None
         except self.client.exceptions.InvalidRequestException:
-            return self._deletion_date(name)  # it is scheduled already
+            # It is scheduled already: by an earlier call of ours, as a rule with this window.
+            return self._deletion_date(name, window=timedelta(days=recovery_days or 30))
         except (ClientError, BotoCoreError) as error:
             raise _translated("DeleteSecret", error) from None
         return done["DeletionDate"]
 
-    def _deletion_date(self, name: str) -> datetime | None:
+    def _deletion_date(self, name: str, *, window: timedelta) -> datetime | None:
+        """Return when a scheduled secret goes.
+
+        AWS describes DeletedDate as the day on which the secret goes, and elsewhere as the day on
+        which that was asked for. Only the second one can be past: then its window lies ahead.
+        """
         try:
             found = self.client.describe_secret(SecretId=name)
         except self.client.exceptions.ResourceNotFoundException:
@@ -208,7 +216,8 @@ class SecretsManagerVault:
         if "DeletedDate" not in found:
             msg = "DeleteSecret: refused"
             raise StorageError(msg)
-        return found["DeletedDate"]
+        told = found["DeletedDate"]
+        return told if told > self.now() else told + window
 
     def restore(self, name: str) -> None:
         """Take a scheduled deletion back; again is fine.

@@ -11,6 +11,7 @@ import json
 import re
 import socket
 import ssl
+import time
 from typing import TYPE_CHECKING, Final, Self
 
 import urllib3
@@ -35,6 +36,8 @@ from namely_link.outgoing.sockets import (
 )
 
 if TYPE_CHECKING:
+    from urllib3 import HTTPResponse
+
     from namely_link.domain.probe import Reply
     from namely_link.domain.values import Subdomain, Token
 
@@ -56,11 +59,31 @@ _RETRIES: Final = urllib3.Retry(
     respect_retry_after_header=False,  # Namely's word may be hours; our deadline is seconds
 )
 
+_IDLE: Final = 20
+"""Seconds after which a kept connection is not used again. While a function is frozen, load
+balancers and NAT gateways forget its connections, and a request on one of those meets silence."""
+
+
+def _clocks() -> tuple[float, float]:
+    """Return seconds by both clocks: either may stand still while a function is frozen."""
+    return time.monotonic(), time.time()
+
 
 class _Connection(HTTPSConnection):
     """Goes only to public addresses of the host, or to where the simulator is."""
 
     connect_to: tuple[str, int] | None = None
+    _used: tuple[float, float] = (0, 0)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection may serve the next request; the pool makes a new one if not."""
+        idle = max(now - used for now, used in zip(_clocks(), self._used, strict=True))
+        return super().is_connected and idle < _IDLE
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # urllib3's own, as there
+        self._used = _clocks()
+        return super().getresponse()
 
     def _new_conn(self) -> socket.socket:
         try:
