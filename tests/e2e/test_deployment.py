@@ -198,12 +198,14 @@ def bus(stack) -> Bus:
 
 
 def test_the_webhook_gets_what_is_on_the_bus_signed(stack, webhook) -> None:
+    before = len(webhook.got)
     account = link(stack, "small-company", "webhook")[1]
     end = time.monotonic() + 60
     found: list[dict] = []
     while not found and time.monotonic() < end:
         time.sleep(0.2)
-        known = [Webhook(webhook.secret).verify(one.body, one.headers) for one in webhook.got]
+        got = webhook.got[before:]  # what came long ago is refused
+        known = [Webhook(webhook.secret).verify(one.body, one.headers) for one in got]
         found = [one for one in known if one["data"]["account"]["id"] == account["id"]]
     assert [one["type"] for one in found] == ["Account Linked"]
     assert found[0]["data"]["account"] == account
