@@ -9,7 +9,7 @@ PYTEST := PYTHONHASHSEED=0 .venv/bin/python -m pytest --numprocesses=2 --dist=lo
 TRACED := tests/unit tests/commands tests/adapters tests/functions
 TIERS := unit commands adapters functions template simulator e2e browser faults simulation
 
-.PHONY: help run test test-fast $(TIERS:%=test-%) lint lint-style lint-types lint-template shapes faults simulate mutants screenshots deploy lock api-key seal invoke clean
+.PHONY: help run test test-fast $(TIERS:%=test-%) lint lint-style lint-types lint-template shapes faults simulate mutants screenshots deploy preflight smoke lock api-key seal invoke clean
 
 help:
 	@echo "make run               deploy to this machine and link accounts (PORT=... for a fixed port)"
@@ -21,12 +21,15 @@ help:
 	@echo "make faults            every fault at every call (ONLY=... for a part, BREAK=list)"
 	@echo "make simulate          many things at once, from seeds (SEEDS=..., SEED=... tells one's story)"
 	@echo "make mutants           breaks the judgement of Namely's answers in every place; all must be noticed"
-	@echo "make deploy            deploy to AWS with your own credentials; asks for the parameters"
+	@echo "make deploy            deploy to AWS with your own credentials; asks for what must be chosen"
+	@echo "                       (PARAMS=file asks nothing)"
+	@echo "make preflight         whether an account and a region are ready for it (ACCOUNTS=...)"
+	@echo "make smoke             whether what is deployed works (LOCAL=1 for what make run runs)"
 	@echo "make api-key NAME=...  mint an API key (SCOPES=... DAYS=..., REVOKE=... takes one back)"
 	@echo "make seal OWNER=... SUBDOMAIN=... REQUEST_ID=...   seal a token from standard input for an"
 	@echo "                       event, for an hour (MINUTES=... for another time)"
 	@echo "make invoke FUNCTION=link EVENT=events/link/health.json   give an event to a function"
-	@echo "                       (these: LOCAL=1 for what make run runs, STACK=... on AWS)"
+	@echo "                       (these: LOCAL=1 for what make run runs, STACK=... REGION=... on AWS)"
 	@echo "make screenshots       pictures of every state of the pages, into docs/screenshots"
 	@echo "make lock              pin the requirements anew"
 
@@ -67,7 +70,7 @@ lint-style:
 	.venv/bin/ruff format --check
 
 lint-types:
-	.venv/bin/mypy layers/shared/namely_link simulator local shapes
+	.venv/bin/mypy layers/shared/namely_link simulator local deployment shapes
 	for app in functions/*; do MYPYPATH=$$app:layers/shared .venv/bin/mypy $$app/app.py || exit 1; done
 
 lint-template:
@@ -89,22 +92,28 @@ mutants: $(VENV)
 screenshots: $(VENV) $(SAM)
 	$(RUN) tests/browser/screenshots.py
 
-deploy: $(SAM)
-	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam build
-	SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam deploy --guided
+AT = $(if $(STACK),--stack "$(STACK)") $(if $(REGION),--region "$(REGION)")
+WHERE = $(AT) $(if $(LOCAL),--local)
 
-WHERE = $(if $(STACK),--stack $(STACK)) $(if $(LOCAL),--local)
+deploy: $(VENV) $(SAM)
+	@$(RUN) -m deployment.deploy $(AT) $(if $(PARAMS),--params "$(PARAMS)")
+
+preflight: $(VENV)
+	@$(RUN) -m deployment.preflight $(AT) $(if $(ACCOUNTS),--accounts "$(ACCOUNTS)")
+
+smoke: $(VENV)
+	@$(RUN) -m deployment.smoke $(WHERE) $(if $(SITE),--site "$(SITE)")
 
 api-key: $(VENV)
-	@$(RUN) -m local.api_key $(if $(REVOKE),--revoke $(REVOKE),--name "$(NAME)") \
+	@$(RUN) -m deployment.api_key $(if $(REVOKE),--revoke $(REVOKE),--name "$(NAME)") \
 		$(if $(SCOPES),--scopes $(SCOPES)) $(if $(DAYS),--days $(DAYS)) $(WHERE)
 
 seal: $(VENV)
-	@$(RUN) -m local.seal --owner "$(OWNER)" --subdomain "$(SUBDOMAIN)" \
+	@$(RUN) -m deployment.seal --owner "$(OWNER)" --subdomain "$(SUBDOMAIN)" \
 		--request-id "$(REQUEST_ID)" $(if $(MINUTES),--minutes $(MINUTES)) $(WHERE)
 
 invoke: $(VENV)
-	@$(RUN) -m local.invoke $(FUNCTION) $(EVENT) $(WHERE)
+	@$(RUN) -m deployment.invoke $(FUNCTION) $(EVENT) $(WHERE)
 
 lock: $(VENV)
 	.venv/bin/pip install --quiet --require-hashes -r requirements/uv.txt

@@ -11,9 +11,8 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from local.processes import LocalError
+from deployment.target import STATE, CommandError
 from local.stack import REGION, STACK, Stack, running
-from local.state import STATE
 
 
 def main() -> int:
@@ -42,7 +41,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nEverything that was started has ended.")
         return 0
-    except LocalError as error:
+    except CommandError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
 

@@ -12,20 +12,18 @@ from typing import TYPE_CHECKING
 
 import urllib3
 
+from deployment.target import CommandError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
-
-
-class LocalError(Exception):
-    """Something that the person at the terminal can mend; its message says how."""
 
 
 def free_port(wanted: int = 0) -> int:
     """Return a free port on loopback, the wanted one where it is given.
 
     Raises:
-        LocalError: it is taken.
+        CommandError: it is taken.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -33,7 +31,7 @@ def free_port(wanted: int = 0) -> int:
             probe.bind(("127.0.0.1", wanted))
         except OSError as error:
             msg = f"Port {wanted} is taken. Choose another one: make run PORT=4600"
-            raise LocalError(msg) from error
+            raise CommandError(msg) from error
         port: int = probe.getsockname()[1]
         return port
 
@@ -71,7 +69,7 @@ def wait_for(url: str, process: subprocess.Popen[bytes], *, log: Path, seconds: 
     """Wait until an address answers, whatever it answers.
 
     Raises:
-        LocalError: the process ended, or the time did.
+        CommandError: the process ended, or the time did.
     """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -84,4 +82,4 @@ def wait_for(url: str, process: subprocess.Popen[bytes], *, log: Path, seconds: 
         else:
             return
     msg = f"{url} does not answer; {log} tells more:\n{log.read_text(errors='replace')[-2000:]}"
-    raise LocalError(msg)
+    raise CommandError(msg)

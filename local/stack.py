@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import fcntl
 import hashlib
 import os
 import subprocess
@@ -20,16 +19,15 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3
 
-from local.api_key import make_key
-from local.processes import LocalError, child, free_port, wait_for
-from local.state import STATE
-from local.target import session
+from deployment.api_key import make_key
+from deployment.sam import SAM, building
+from deployment.target import ROOT, STATE, CommandError, in_region, session
+from local.processes import child, free_port, wait_for
 from simulator import Simulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-ROOT = Path(__file__).parent.parent
 STACK = "namely-link"
 REGION = "eu-central-1"
 STAGE = "local"
@@ -37,8 +35,9 @@ API_ID = "namelylink"
 BUCKET = "namely-link-build"
 RECHECK_SECONDS = 5
 """A doubtful account waits minutes in production: whoever rehearses does not."""
-_SAM = ROOT / ".venv-sam" / "bin" / "sam"
-_SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers")
+_CONFIG = Path(__file__).parent / "samconfig.toml"
+"""SAM's settings here; those of a deployment to AWS, which people change, are not read."""
+_SOURCES = ("template.yaml", "functions", "layers")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +72,7 @@ class Stack:
         status, session = self.call("POST", "/v1/connect-sessions", asked)
         if status != 201:
             msg = f"No connect session could be made: {session}"
-            raise LocalError(msg)
+            raise CommandError(msg)
         return str(session["url"])
 
     def accounts_link(self, **fields: object) -> str:
@@ -82,7 +81,7 @@ class Stack:
         status, portal = self.call("POST", "/v1/portal-sessions", asked)
         if status != 201:
             msg = f"No portal session could be made: {portal}"
-            raise LocalError(msg)
+            raise CommandError(msg)
         return str(portal["url"])
 
 
@@ -101,29 +100,19 @@ def running(
     those that shall be other than in production.
 
     Raises:
-        LocalError: with what to do about it.
+        CommandError: with what to do about it.
     """
     state = state or STATE
     state.mkdir(parents=True, exist_ok=True)
-    port = free_port(port)
-    endpoint = f"http://127.0.0.1:{port}"
-    environ = _environ(endpoint)
-    emulator = environ | {
-        "GATEWAY_PORT": str(port),
-        "BIND_HOST": "127.0.0.1",
-        "SFTP_ENABLED": "0",
-        "IOT_MTLS_ENABLED": "0",
-        "AUTH": "true",
-    }
     log = state / "emulator.log"
     with contextlib.ExitStack() as stack:
         try:
             simulator = stack.enter_context(Simulator(port=simulator_port))
         except OSError as error:
             msg = f"The simulator can't use port {simulator_port}: {error.strerror}"
-            raise LocalError(msg) from error
-        command = [str(Path(sys.executable).parent / "ministack")]
-        process = stack.enter_context(child(command, environ=emulator, log=log))
+            raise CommandError(msg) from error
+        process, environ = stack.enter_context(_emulator(port, log=log))
+        endpoint = environ["AWS_ENDPOINT_URL"]
         _build(environ, state, source)
         wait_for(f"{endpoint}/_ministack/health", process, log=log)
         # SAM would make one by a stack of its own, and look for that only every 15 s.
@@ -149,6 +138,30 @@ def running(
         )
 
 
+@contextlib.contextmanager
+def emulated(*, log: Path) -> Iterator[dict[str, str]]:
+    """Run an emulated AWS with nothing in it until the block ends; yield what leads to it."""
+    with _emulator(0, log=log) as (process, environ):
+        wait_for(f"{environ['AWS_ENDPOINT_URL']}/_ministack/health", process, log=log)
+        yield environ
+
+
+@contextlib.contextmanager
+def _emulator(port: int, *, log: Path) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, str]]]:
+    port = free_port(port)
+    environ = _environ(f"http://127.0.0.1:{port}")
+    emulator = environ | {
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": "127.0.0.1",
+        "SFTP_ENABLED": "0",
+        "IOT_MTLS_ENABLED": "0",
+        "AUTH": "true",
+    }
+    command = [str(Path(sys.executable).parent / "ministack")]
+    with child(command, environ=emulator, log=log) as process:
+        yield process, environ
+
+
 def upgrade(stack: Stack, *, source: Path = ROOT) -> Stack:
     """Deploy a tree over what runs, as `sam build && sam deploy` does in production.
 
@@ -156,7 +169,7 @@ def upgrade(stack: Stack, *, source: Path = ROOT) -> Stack:
     makes another one before it removes the old one, and two can't have one id.
 
     Raises:
-        LocalError: with what to do about it.
+        CommandError: with what to do about it.
     """
     _build(stack.environ, stack.logs, source)
     # What else was chosen at first, SAM keeps.
@@ -171,14 +184,14 @@ def _address(endpoint: str, api_id: str) -> str:
 
 
 def _environ(endpoint: str) -> dict[str, str]:
-    """Return the environment of SAM and the emulator, without the operator's own AWS settings."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
-    return kept | {
+    """Return the environment of SAM and the emulator, without the person's own settings of both."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "SAM_"))}
+    return in_region(kept, REGION) | {
         "AWS_ENDPOINT_URL": endpoint,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_REGION": REGION,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
         "SAM_CLI_TELEMETRY": "0",
         # Seconds between SAM's looks at the stack: the emulator is done at once.
@@ -195,12 +208,9 @@ def _build(environ: Mapping[str, str], state: Path, root: Path) -> None:
         for file in files:
             if file.is_file() and "__pycache__" not in file.parts and "_cache" not in str(file):
                 digest.update(str(file.relative_to(root)).encode() + file.read_bytes())
-    made = root / ".aws-sam"
-    made.mkdir(exist_ok=True)
-    stamp = made / "built"
-    # One at a time: the tests run two stacks at once.
-    with (made / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    digest.update(_CONFIG.read_bytes())
+    with building(root) as made:
+        stamp = made / "built"
         built = (made / "build" / "template.yaml").exists() and stamp.exists()
         if built and stamp.read_text() == digest.hexdigest():
             return
@@ -236,9 +246,8 @@ def _deploy(
     # The emulator names the API by this tag, so that its address is known before it exists.
     tags = ["--tags", f"ms-custom-id={api_id}"]
     overrides = [f'{key}="{value}"' for key, value in chosen.items()]
-    options = ["--stack-name", STACK, "--no-confirm-changeset", "--no-progressbar", *tags]
-    bucket = ["--no-resolve-s3", "--s3-bucket", BUCKET]
-    command = ["deploy", *options, *bucket, "--parameter-overrides", *overrides]
+    options = ["--stack-name", STACK, "--s3-bucket", BUCKET, *tags]
+    command = ["deploy", *options, "--parameter-overrides", *overrides]
     _sam(command, environ, state, root)
     client = aws.client("cloudformation", endpoint_url=endpoint)
     described = client.describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
@@ -249,7 +258,7 @@ def _sam(arguments: list[str], environ: Mapping[str, str], state: Path, root: Pa
     log = state / f"sam-{arguments[0]}.log"
     with log.open("wb") as output:
         done = subprocess.run(  # noqa: S603 - our own commands
-            [str(_SAM), *arguments],
+            [str(SAM), *arguments, "--config-file", str(_CONFIG)],
             cwd=root,
             env=dict(environ),
             stdin=subprocess.DEVNULL,
@@ -259,4 +268,4 @@ def _sam(arguments: list[str], environ: Mapping[str, str], state: Path, root: Pa
         )
     if done.returncode:
         msg = f"`sam {arguments[0]}` failed; {log} tells more:\n{log.read_text()[-3000:]}"
-        raise LocalError(msg)
+        raise CommandError(msg)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.target import session as aws_session
+from deployment.target import session as aws_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable

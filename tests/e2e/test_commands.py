@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,10 @@ from pathlib import Path
 import pytest
 import urllib3
 
+from deployment.target import session
+
 ROOT = Path(__file__).parents[2]
+ROW = r"(?m)^  (ok|warn|n/a|FAIL) +(\S.*?)  "
 
 
 def environ(state: Path) -> dict[str, str]:
@@ -68,7 +72,7 @@ def test_run_tells_programs_all_they_need(run) -> None:
 def test_a_key_is_minted_and_taken_back(run) -> None:
     state = run[1]
     api = json.loads((state / "run.json").read_text())["api"]
-    minted = python(state, "local.api_key", "--name", "x", "--scopes", "read", "--local")
+    minted = python(state, "deployment.api_key", "--name", "x", "--scopes", "read", "--local")
     key = minted.stdout.strip()
 
     def listed() -> int:
@@ -76,44 +80,77 @@ def test_a_key_is_minted_and_taken_back(run) -> None:
         return urllib3.request("GET", f"{api}/v1/accounts", headers=headers).status
 
     assert listed() == 200
-    assert python(state, "local.api_key", "--revoke", key, "--local").returncode == 0
+    assert python(state, "deployment.api_key", "--revoke", key, "--local").returncode == 0
     assert listed() == 401
-    assert python(state, "local.api_key", "--revoke", "nonsense", "--local").returncode == 1
+    assert python(state, "deployment.api_key", "--revoke", "nonsense", "--local").returncode == 1
 
 
 def test_a_key_has_known_scopes_only(run) -> None:
-    refused = python(run[1], "local.api_key", "--name", "x", "--scopes", "all", "--local")
+    refused = python(run[1], "deployment.api_key", "--name", "x", "--scopes", "all", "--local")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "link, sessions, read, manage, portal" in refused.stderr
 
 
 def test_an_event_file_can_be_given_to_its_function(run) -> None:
-    done = python(run[1], "local.invoke", "link", "events/link/health.json", "--local")
+    done = python(run[1], "deployment.invoke", "link", "events/link/health.json", "--local")
     assert json.loads(done.stdout)["body"] == {"status": "ok", "stack": "namely-link"}
 
 
 def test_an_event_that_links_is_filled_in_with_what_runs(run) -> None:
-    done = python(run[1], "local.invoke", "link", "events/link/link-dry-run.json", "--local")
+    done = python(run[1], "deployment.invoke", "link", "events/link/link-dry-run.json", "--local")
     assert json.loads(done.stdout)["body"]["receipt"]["visible_people"] == 412
 
 
 def test_an_event_that_needs_more_says_what(run) -> None:
-    done = python(run[1], "local.invoke", "api", "events/api/read.json", "--local")
+    done = python(run[1], "deployment.invoke", "api", "events/api/read.json", "--local")
     assert (done.returncode, "ACCOUNT_ID=" in done.stderr) == (1, True)
+
+
+def test_the_smoke_test_finds_what_runs_sound_and_says_what_the_emulator_lacks(run) -> None:
+    done = python(run[1], "deployment.smoke", "--local")
+    assert done.returncode == 0, done.stdout + done.stderr
+    named = {name: state for state, name in re.findall(ROW, done.stdout)}
+    for name in ("health", "page hub", "dry run", "connect session", "events", "dead letters"):
+        assert named[name] == "ok", done.stdout
+    assert named["body over 10 MB"] == named["table's recovery"] == "n/a"
+
+
+def test_the_smoke_test_leaves_neither_queue_nor_rule_nor_key(run) -> None:
+    described = json.loads((run[1] / "run.json").read_text())
+    aws = session({"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"})
+
+    def client(service: str):
+        where = {"endpoint_url": described["aws_endpoint"], "region_name": described["region"]}
+        return aws.client(service, **where)
+
+    def made() -> tuple[set[str], set[str]]:
+        rules = client("events").list_rules(EventBusName=described["stack"])["Rules"]
+        queues = client("sqs").list_queues()["QueueUrls"]
+        return {one["Name"] for one in rules}, set(queues)
+
+    before = made()
+    assert python(run[1], "deployment.smoke", "--local", "--site", "acme").returncode == 0
+    assert made() == before
+    table = client("dynamodb").list_tables()["TableNames"][0]
+    rows = client("dynamodb").scan(TableName=table)["Items"]
+    keys = [row for row in rows if row.get("name", {}).get("S", "").startswith("smoke-")]
+    assert keys
+    assert all("revoked" in json.dumps(row) for row in keys)
 
 
 def test_commands_say_when_nothing_runs(tmp_path: Path) -> None:
     for command in (
-        ["local.api_key", "--name", "x"],
-        ["local.invoke", "link", "x"],
-        ["local.seal", "--owner", "x", "--subdomain", "x", "--request-id", "x"],
+        ["deployment.api_key", "--name", "x"],
+        ["deployment.invoke", "link", "x"],
+        ["deployment.smoke"],
+        ["deployment.seal", "--owner", "x", "--subdomain", "x", "--request-id", "x"],
     ):
         done = python(tmp_path, *command, "--local")
         assert (done.returncode, done.stderr) == (1, "Nothing runs here: start `make run` first.\n")
 
 
 def test_a_token_is_sealed_from_standard_input(run) -> None:
-    command = [sys.executable, "-m", "local.seal", "--owner", "o1", "--subdomain", "acme"]
+    command = [sys.executable, "-m", "deployment.seal", "--owner", "o1", "--subdomain", "acme"]
     command += ["--request-id", "q1"]
     done = subprocess.run(
         [*command, "--local"],

@@ -9,8 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 from standardwebhooks import Webhook
 
+from deployment.target import session
 from local.stack import RECHECK_SECONDS, STACK
-from local.target import session
 from simulator.catalogue import credentials
 
 

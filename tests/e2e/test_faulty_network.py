@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import urllib3
 
+from deployment.target import session
 from local.processes import child, free_port, wait_for
 from local.stack import STACK
-from local.target import session
 
 THROTTLED = {"error": {"code": "ThrottlingException"}}
 LOST = {"response": {"abort_frac": 0.1}}

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import urllib3
 
+from deployment.target import session
 from local.stack import STACK
-from local.target import session
 
 
 def described(stack) -> dict[str, Any]:

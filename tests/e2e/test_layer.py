@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from deployment.target import session
 from local.stack import REGION, ROOT, STACK
-from local.target import session
 from templates import TEMPLATE
 
 BUILD = ROOT / ".aws-sam" / "build"

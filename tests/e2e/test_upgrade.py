@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contract import DOCUMENT
-from local.api_key import session
+from deployment.target import session
 from local.stack import ROOT, STACK, Stack, running, upgrade
 
 if TYPE_CHECKING:

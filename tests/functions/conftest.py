@@ -17,7 +17,7 @@ from moto import mock_aws
 import contract
 from containers import Context
 from containers import load as load_container
-from local.api_key import make_key
+from deployment.api_key import make_key
 from namely_link import bootstrap
 from namely_link.domain.values import timestamp
 from namely_link.http.bearers import Kind, mint

@@ -7,7 +7,7 @@ import boto3
 import pytest
 
 from contract import DOCUMENT
-from local.api_key import make_key
+from deployment.api_key import make_key
 from namely_link import bootstrap
 from namely_link.aws.accounts import AccountTable
 from namely_link.aws.vault import SecretsManagerVault

@@ -19,7 +19,7 @@ from schemathesis import GenerationMode
 from schemathesis.core import NOT_SET
 
 from contract import DOCUMENT, METHODS, operations, resolved
-from local.api_key import make_key
+from deployment.api_key import make_key
 from namely_link.http import fields as web
 from namely_link.http.access import SCOPES
 from namely_link.http.bearers import Kind, mint

@@ -78,3 +78,12 @@ def test_a_room_knows_only_what_is_further_in(module: str) -> None:
 @pytest.mark.parametrize("module", [one for one in MODULES if one != "settings"])
 def test_only_the_settings_read_the_environment(module: str) -> None:
     assert "os" not in imports(module)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PACKAGE.parents[2] / "deployment").glob("*.py")), ids=lambda path: path.stem
+)
+def test_what_works_with_aws_knows_nothing_of_this_machine(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    modules = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert not {one for one in modules if one.partition(".")[0] in {"local", "simulator"}}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from deployment.deploy import QUESTIONS
 from namely_link.domain.account import AccountWarning, Status
 from namely_link.domain.problems import MEANINGS, Code, Reason
 from namely_link.http.access import SCOPES
@@ -14,6 +15,8 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 API = (ROOT / "docs" / "api.md").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+DEPLOYING = (ROOT / "docs" / "deploying.md").read_text()
+PREFLIGHT = (ROOT / "deployment" / "preflight.py").read_text()
 TEMPLATE = (ROOT / "template.yaml").read_text()
 
 
@@ -44,6 +47,19 @@ def test_every_status_and_scope_is_named(word: str) -> None:
 )
 def test_every_parameter_is_documented(name: str) -> None:
     assert f"`{name}`" in OPERATIONS
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_every_parameter_that_is_asked_for_is_one_and_explained(name: str) -> None:
+    assert f"\n  {name}:\n    Type:" in TEMPLATE
+    assert f"`{name}`" in DEPLOYING
+
+
+@pytest.mark.parametrize(
+    "permission", sorted(set(re.findall(r'"([a-z]+:(?:Get|List|Describe|GET)\w*)"', PREFLIGHT)))
+)
+def test_every_permission_that_is_named_as_missing_is_written_down(permission: str) -> None:
+    assert f"`{permission}`" in DEPLOYING
 
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"\$\(output (\w+)\)", OPERATIONS))))

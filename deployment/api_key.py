@@ -7,8 +7,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from local.processes import LocalError
-from local.target import session, target
+from deployment.target import CommandError, add_target, session, target
 from namely_link.aws.sessions import SessionTable
 from namely_link.aws.table import Table
 from namely_link.domain.problems import StorageError
@@ -46,6 +45,16 @@ def make_key(
     return bearer.value
 
 
+def revoke_key(bearer: str, *, table: str, environ: Mapping[str, str]) -> bool:
+    """Refuse a key from now on; False where there is none.
+
+    Raises:
+        StorageError: DynamoDB failed.
+    """
+    known = parse(bearer)
+    return known is not None and _keys(table, environ).revoke_key(known.id)
+
+
 def _keys(table: str, environ: Mapping[str, str]) -> SessionTable:
     client = session(environ).client("dynamodb", endpoint_url=environ.get("AWS_ENDPOINT_URL"))
     return SessionTable(table=Table(client=client, name=table))
@@ -59,14 +68,13 @@ def main() -> int:
     what.add_argument("--revoke", help="a key, to be refused from now on")
     parser.add_argument("--scopes", default=",".join(SCOPES), help="default: %(default)s")
     parser.add_argument("--days", type=int, default=0, help="until it ends; default: never")
-    parser.add_argument("--stack", default="namely-link", help="default: %(default)s")
-    parser.add_argument("--local", action="store_true", help="for the stack of `make run`")
+    add_target(parser)
     asked = parser.parse_args()
     scopes = asked.scopes.split(",")
     if set(scopes) - set(SCOPES):
         parser.error(f"the scopes are: {', '.join(SCOPES)}")
     try:
-        environ, outputs = target(asked.stack, local=asked.local)
+        environ, outputs = target(asked)
         table = outputs["TableName"]
         if asked.name:
             bearer = make_key(
@@ -74,12 +82,11 @@ def main() -> int:
             )
             print(bearer)
             return 0
-        known = parse(asked.revoke)
-        if known is None or not _keys(table, environ).revoke_key(known.id):
+        if not revoke_key(asked.revoke, table=table, environ=environ):
             print("There is no such key.", file=sys.stderr)
             return 1
         print("The key is refused from now on.")
-    except (LocalError, StorageError) as error:
+    except (CommandError, StorageError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -12,8 +12,7 @@ import json
 import sys
 from datetime import UTC, datetime, timedelta
 
-from local.processes import LocalError
-from local.target import session, target
+from deployment.target import CommandError, add_target, session, target
 from namely_link.aws.seal import KmsSeal
 from namely_link.domain.credentials import parse_credential
 from namely_link.domain.problems import Problem, StorageError
@@ -27,15 +26,14 @@ def main() -> int:
     parser.add_argument("--subdomain", required=True)
     parser.add_argument("--request-id", required=True, help="your own id of the request")
     parser.add_argument("--minutes", type=int, default=60, help="until it ends; default: 60")
-    parser.add_argument("--stack", default="namely-link", help="default: %(default)s")
-    parser.add_argument("--local", action="store_true", help="for the stack of `make run`")
+    add_target(parser)
     asked = parser.parse_args()
     if not (asked.request_id and len(asked.request_id) <= 128):
         parser.error("the request's id has 1 to 128 characters")
     if not 1 <= asked.minutes <= 10080:
         parser.error("a seal ends within 1 to 10080 minutes, a week")
     try:
-        environ, outputs = target(asked.stack, local=asked.local)
+        environ, outputs = target(asked)
         typed = getpass.getpass("Token: ") if sys.stdin.isatty() else sys.stdin.readline()
         credential = parse_credential(asked.subdomain, typed)
         request = {
@@ -48,7 +46,7 @@ def main() -> int:
         sealed = KmsSeal(client=client, key_arn=outputs["KeyArn"]).seal(
             credential.token.reveal(), **request
         )
-    except (LocalError, Problem, StorageError) as error:
+    except (CommandError, Problem, StorageError) as error:
         print(error, file=sys.stderr)
         return 1
     print(json.dumps({**request, "sealed_token": sealed}, indent=2))

@@ -13,9 +13,7 @@ from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.processes import LocalError
-from local.state import read_run
-from local.target import session, target
+from deployment.target import CommandError, add_target, read_run, session, target
 from namely_link.domain.values import timestamp
 
 FUNCTIONS: Final = ("link", "pages", "api", "intake", "check", "sweep", "publish", "webhook")
@@ -26,11 +24,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make invoke", description=__doc__)
     parser.add_argument("function", choices=FUNCTIONS)
     parser.add_argument("event", type=Path, help="a file of events/")
-    parser.add_argument("--stack", default="namely-link", help="default: %(default)s")
-    parser.add_argument("--local", action="store_true", help="the stack of `make run`")
+    add_target(parser)
     asked = parser.parse_args()
     try:
-        environ, outputs = target(asked.stack, local=asked.local)
+        environ, outputs = target(asked)
         event = string.Template(asked.event.read_text()).substitute(_values(local=asked.local))
         client = session(environ).client("lambda", endpoint_url=environ.get("AWS_ENDPOINT_URL"))
         name = outputs[f"{asked.function.title()}FunctionName"]
@@ -38,7 +35,7 @@ def main() -> int:
     except KeyError as error:
         print(f"The event needs a value: make invoke {error.args[0]}=...", file=sys.stderr)
         return 1
-    except (LocalError, BotoCoreError, ClientError, OSError) as error:
+    except (CommandError, BotoCoreError, ClientError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     body = answer.get("body", "") if isinstance(answer, dict) else ""

@@ -1,0 +1,1 @@
+"""Takes namely-link to AWS, and works with what is deployed there."""
