@@ -14,8 +14,10 @@ from namely_link.aws.bus import EventBridgeBus
 from namely_link.aws.vault import CANDIDATE, SecretsManagerVault, _document
 from namely_link.domain.account import Account, AccountWarning, Health, StatusReason
 from namely_link.domain.credentials import MAX_TOKEN_LENGTH
-from namely_link.domain.lifecycle import Event
+from namely_link.domain.lifecycle import Event, EventType, LedgerEntry
 from namely_link.domain.values import (
+    Actor,
+    ActorKind,
     Credential,
     Identity,
     Owner,
@@ -34,6 +36,8 @@ EVENT = 256 * 1024
 """Bytes of an event that every service behind EventBridge takes (docs: PutEvents takes 1 MB)."""
 MESSAGE = 1024 * 1024
 """Bytes of a message of SQS (docs: quotas related to messages)."""
+ITEM = 400 * 1024
+"""Bytes of an item of DynamoDB (docs: quotas), names of attributes included."""
 STACK = "s" * 128
 """CloudFormation's longest name of a stack."""
 NAME = f"{STACK}/namely/{new_id('acc_')}-12345678"
@@ -79,6 +83,20 @@ def test_the_largest_account_fits_its_event() -> None:
     account = largest()
     detail = documents.event(told(account), account)
     assert len(json.dumps(detail)) < EVENT
+
+
+def test_the_largest_account_fits_its_row() -> None:
+    """With an event of each kind, and whatever names the names of its fields have."""
+    account = largest()
+    row = rows.written(account, (told(account),) * len(EventType))
+    assert len(json.dumps(row, ensure_ascii=False).encode()) < ITEM
+
+
+def test_the_largest_entry_of_a_ledger_fits_an_item() -> None:
+    actor = Actor(kind=ActorKind.PORTAL, name=WIDE * 200)
+    entry = LedgerEntry(at=CAUSE.at, action="noticed", actor=actor, request_id=WIDE * 128)
+    row = rows.entry_item(largest().id, entry, new_id(""))
+    assert len(json.dumps(row, ensure_ascii=False).encode()) < ITEM
 
 
 def test_the_largest_accounts_change_fits_a_dead_letter() -> None:

@@ -101,6 +101,37 @@ def test_a_dead_letter_waits_for_somebody(sqs, url) -> None:
     assert json.loads(body) == {"eventID": "1", "dynamodb": {}}
 
 
+def change(**sizes: int) -> dict[str, object]:
+    """Return a change of the stream with images of so many bytes."""
+    return {"SequenceNumber": "7", "Keys": {}} | {
+        name: {"text": {"S": "x" * size}} for name, size in sizes.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("sizes", "kept"),
+    [
+        ({"NewImage": 120_000, "OldImage": 120_000}, {"NewImage", "OldImage"}),
+        ({"NewImage": 200_000, "OldImage": 200_000}, {"NewImage"}),
+        ({"NewImage": 400_000, "OldImage": 10}, set()),
+    ],
+)
+def test_a_dead_letter_that_is_too_large_keeps_what_fits(sqs, url, sizes, kept) -> None:
+    """It would be refused for ever, and hold up all that comes after it in the stream."""
+    DeadLetters(client=sqs, url=url).put({"unreadable": change(**sizes)})
+    (body,) = waiting(sqs, url)
+    assert len(body) <= 256 * 1024
+    assert json.loads(body)["unreadable"].keys() == {"SequenceNumber", "Keys"} | kept
+
+
+def test_a_dead_letter_is_of_characters_that_sqs_takes(sqs, url) -> None:
+    """SendMessage refuses some: the last two of each plane's first, and halves of characters."""
+    DeadLetters(client=sqs, url=url).put({"unreadable": {"text": "\ud800\ufffe\x00"}})
+    (body,) = waiting(sqs, url)
+    assert body.isascii()
+    assert body.isprintable()
+
+
 @pytest.mark.parametrize(
     "put",
     [

@@ -7,6 +7,7 @@ new secret, and DescribeSecret leaves versions without a label out.
 
 import base64
 import json
+import re
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
@@ -134,6 +135,21 @@ def test_a_new_secret_holds_the_token_under_the_attempts_id(client, vault) -> No
     assert described["Tags"] == [{"Key": "owner", "Value": "o1"}]
     assert described["KmsKeyId"] == "alias/aws/test"
     assert labels(client) == {ONE: ["AWSCURRENT"]}
+
+
+@pytest.mark.parametrize("owner", ["aws:o1", "AWS:o1"])
+def test_a_tag_that_aws_keeps_for_itself_is_left_out(client, vault, owner: str) -> None:
+    """TagResource: "Do not use the aws: prefix in your tag names or values"."""
+    tags = {"owner": owner, "account": ACCOUNT}
+    vault.create(name=NAME, credential=OLD, attempt_id=ONE, tags=tags)
+    described = client.describe_secret(SecretId=NAME)
+    assert described["Tags"] == [{"Key": "account", "Value": ACCOUNT}]
+
+
+def test_a_name_does_not_end_like_an_arn(vault) -> None:
+    """CreateSecret: "Do not end your secret name with a hyphen followed by six characters"."""
+    for name in (vault.name(ACCOUNT), vault.name(ACCOUNT, again=str(uuid4()))):
+        assert not re.search("-.{6}$", name)
 
 
 def test_the_same_attempt_finds_the_secret_that_it_has_made(client, vault) -> None:
@@ -386,21 +402,27 @@ def test_deleting_at_once_leaves_nothing(client, vault, before) -> None:
         client.describe_secret(SecretId=NAME)
 
 
-@pytest.mark.parametrize(
-    ("told", "final"),
-    [
-        pytest.param(timedelta(days=8), timedelta(days=8), id="the day it goes"),
-        pytest.param(timedelta(days=-2), timedelta(days=5), id="the day it was asked for"),
-    ],
-)
-def test_the_end_of_a_recovery_is_right_however_its_date_is_read(client, told, final) -> None:
-    """AWS describes DeletedDate as both; only the day it was asked for lies in the past."""
+@pytest.mark.parametrize("window", [7, 30])
+@pytest.mark.parametrize("ago", [timedelta(0), timedelta(minutes=5), timedelta(days=6)])
+@pytest.mark.parametrize("clock", [timedelta(0), timedelta(seconds=2), -timedelta(seconds=2)])
+def test_a_deletion_is_not_said_to_be_final_too_early_however_its_date_is_read(
+    client, window: int, ago: timedelta, clock: timedelta
+) -> None:
+    """Whoever asked for it, with whatever window; clocks differ.
+
+    DeletedDate of DescribeSecret: "The date the secret is scheduled for deletion … Some time after
+    the deleted date, Secrets Manager deletes the secret"; of SecretListEntry: "The date and time
+    the deletion of the secret occurred … can be recovered until the number of days in the recovery
+    window has passed".
+    """
     now = datetime(2026, 11, 25, 12, tzinfo=UTC)
-    vault = replace(vault_of(client), now=lambda: now)
-    with Stubber(client) as stub:
-        stub.add_client_error("delete_secret", "InvalidRequestException")
-        stub.add_response("describe_secret", {"DeletedDate": now + told}, {"SecretId": NAME})
-        assert vault.delete(NAME, recovery_days=7) == now + final
+    vault = replace(vault_of(client), now=lambda: now + clock)
+    asked, goes = now - ago, now - ago + timedelta(days=window)
+    for date, final in ((goes, goes), (asked, asked + timedelta(days=30))):
+        with Stubber(client) as stub:
+            stub.add_client_error("delete_secret", "InvalidRequestException")
+            stub.add_response("describe_secret", {"DeletedDate": date}, {"SecretId": NAME})
+            assert vault.delete(NAME, recovery_days=7) == final
 
 
 def test_a_deletion_at_once_is_not_told_of_one_that_is_scheduled(client, vault) -> None:

@@ -423,6 +423,15 @@ def test_a_deletion_without_a_receipt_gets_one() -> None:
     assert (again.events, again.entry) == ((), None)
 
 
+@pytest.mark.parametrize(("found", "final"), [(8, 9), (9, 9), (10, 10)])
+def test_a_receipt_never_comes_to_promise_an_earlier_end(found: int, final: int) -> None:
+    gone = replace(LINKED, status=Status.UNLINKED, deletion=DELETED)
+    date = NOW + timedelta(minutes=found)
+    change = lifecycle.deletion_found(gone, final=date, cause=CAUSE)
+    assert change.after.deletion.final_at == at(final)
+    assert (change.entry is not None) == (found > 9)
+
+
 def test_who_confirms_a_deletion_leaves_what_the_sweep_has_to_look_at() -> None:
     left = Unsettled(at(-20), at(-10), ("s2",))
     gone = replace(LINKED, status=Status.UNLINKED, attempt=attempt(1), unsettled=left)

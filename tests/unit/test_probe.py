@@ -42,6 +42,8 @@ PROFILE = {
     "full_name": "Ada Example",
     "user_status": "active",
 }
+LONE = "\ud800"
+"""Half of a character: JSON may escape it, UTF-8 has no bytes for it, and DynamoDB refuses it."""
 GOOD_SITE = Answer(200, is_json=True, body={"name": "Acme", "permalink": "acme"})
 REFUSED = Answer(401, is_json=True, body={"error": ""})
 
@@ -454,6 +456,22 @@ def test_a_text_of_namelys_is_cut_at_200_characters() -> None:
 )
 def test_a_profile_without_id_or_email_is_nobodys(profile: dict[str, object]) -> None:
     assert probe(me=me(**profile)) == Undetermined(Reason.UNEXPECTED_ANSWER)
+
+
+def test_half_a_character_of_namelys_is_a_question_mark() -> None:
+    """JSON may escape one; UTF-8 has no bytes for it, so no service of AWS takes it."""
+    site = Answer(200, is_json=True, body={"name": "A\ud800", "permalink": "acme"})
+    found = receipt(site=site, me=me(full_name="\udfffAda", access_role="\ud800"))
+    assert (found.site.name, found.identity.name, found.identity.role) == ("A?", "?Ada", "?")
+
+
+@pytest.mark.parametrize("profile_id", ["p" * 201, "p\ud800"])
+def test_an_id_that_is_no_id_is_nobodys(profile_id: str) -> None:
+    assert probe(me=me(id=profile_id)) == Undetermined(Reason.UNEXPECTED_ANSWER)
+
+
+def test_an_id_may_be_as_long_as_any_text() -> None:
+    assert receipt(me=me(id="p" * 200)).identity.profile_id == "p" * 200
 
 
 def test_a_name_is_put_together_where_namely_gives_only_its_parts() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mypy_boto3_sqs import SQSClient
+
+
+_LARGEST: Final = 256 * 1024
+"""Bytes of a message that every queue takes; more, up to a MiB, is a setting of the queue."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,12 +55,22 @@ class DeadLetters:
     url: str
 
     def put(self, what: Mapping[str, Any]) -> None:
-        """Keep something, in at most 256 KiB.
+        """Keep a change of the table's stream, beneath a word for why it is here.
+
+        Of one that is too large for a message the old image is left out, then the new one too.
 
         Raises:
             StorageError: it may have been kept.
         """
-        _send(self.client, self.url, json.dumps(what))
+        body = json.dumps(what)  # ASCII: each character is a byte, and one that SQS takes
+        for image in ("OldImage", "NewImage"):
+            if len(body) > _LARGEST:
+                what = {
+                    word: {name: part for name, part in change.items() if name != image}
+                    for word, change in what.items()
+                }
+                body = json.dumps(what)
+        _send(self.client, self.url, body)
 
 
 def _send(client: SQSClient, url: str, body: str) -> None:

@@ -34,6 +34,10 @@ label may vanish. A stray AWSPENDING would block RotateSecret."""
 KEYS_KEPT: Final = 300
 """Seconds until the webhook's signing keys are read again."""
 
+_LONGEST_WINDOW: Final = timedelta(days=30)
+_CLOCKS_APART: Final = timedelta(hours=1)
+"""More than the clocks of Lambda and Secrets Manager differ."""
+
 _ACCOUNT: Final = re.compile(r"(acc_[0-9A-HJKMNP-TV-Z]{26})(?:-[0-9a-f]{8})?", re.ASCII)
 
 
@@ -73,7 +77,11 @@ class SecretsManagerVault:
                 ClientRequestToken=attempt_id,
                 KmsKeyId=self.key_arn,
                 SecretString=_document(credential),
-                Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+                Tags=[
+                    {"Key": key, "Value": value}
+                    for key, value in tags.items()
+                    if not value.lower().startswith("aws:")  # AWS keeps these for itself
+                ],
             )
         except self.client.exceptions.ResourceExistsException:
             return self._put(name=name, credential=credential, attempt_id=attempt_id)
@@ -182,7 +190,7 @@ class SecretsManagerVault:
     def delete(self, name: str, *, recovery_days: int | None) -> datetime | None:
         """Schedule a secret for deletion, or (None) delete it at once; again is fine.
 
-        Returns from when on it can't be recovered, None where it is gone.
+        Returns from when on it can't be recovered for certain, None where it is gone.
 
         Raises:
             StorageError: the secret may still be there.
@@ -195,17 +203,17 @@ class SecretsManagerVault:
         except self.client.exceptions.ResourceNotFoundException:
             return None
         except self.client.exceptions.InvalidRequestException:
-            # It is scheduled already: by an earlier call of ours, as a rule with this window.
-            return self._deletion_date(name, window=timedelta(days=recovery_days or 30))
+            return self._deletion_date(name)  # it is scheduled already
         except (ClientError, BotoCoreError) as error:
             raise _translated("DeleteSecret", error) from None
         return done["DeletionDate"]
 
-    def _deletion_date(self, name: str, *, window: timedelta) -> datetime | None:
-        """Return when a scheduled secret goes.
+    def _deletion_date(self, name: str) -> datetime | None:
+        """Return from when on a scheduled secret can't be recovered for certain, None if gone.
 
-        AWS describes DeletedDate as the day on which the secret goes, and elsewhere as the day on
-        which that was asked for. Only the second one can be past: then its window lies ahead.
+        AWS says of DeletedDate both that it is when the secret goes (DescribeSecret) and that it is
+        when its deletion was asked for (SecretListEntry). What lies ahead can only be the former;
+        with what is past, the longest window is added, so that the promise is not too early.
         """
         try:
             found = self.client.describe_secret(SecretId=name)
@@ -217,7 +225,7 @@ class SecretsManagerVault:
             msg = "DeleteSecret: refused"
             raise StorageError(msg)
         told = found["DeletedDate"]
-        return told if told > self.now() else told + window
+        return told if told > self.now() + _CLOCKS_APART else told + _LONGEST_WINDOW
 
     def restore(self, name: str) -> None:
         """Take a scheduled deletion back; again is fine.

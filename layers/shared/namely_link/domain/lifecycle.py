@@ -840,10 +840,10 @@ def _confirmed(account: Account, after: Account, final: datetime, cause: Cause) 
 def deletion_found(account: Account, *, final: datetime | None, cause: Cause) -> Change[Account]:
     """The sweep has made sure of a deletion: `final` is Secrets Manager's date, None if it is gone.
 
-    What the receipt says already is not told twice.
+    What the receipt says already is not told twice, and it never promises an earlier end.
     """
     known = account.deletion.final_at if account.deletion else ""
-    if known and (final is None or timestamp(final) == known):
+    if known and (final is None or timestamp(final) <= known):
         return settled(account, cause.now)
     return _confirmed(account, _settled(account, cause.now), final or cause.now, cause)
 

@@ -193,7 +193,7 @@ def _identity(reply: Reply) -> Identity | None:
         case Answer(
             status=200,
             body={"profiles": [{"id": str(profile_id), "email": str(email)} as profile]},
-        ) if profile_id and email:
+        ) if profile_id and profile_id == _text(profile_id) and email:
             return Identity(
                 profile_id=profile_id,
                 name=_name(profile),
@@ -428,7 +428,8 @@ class Questions:
 
 
 def _text(value: Json | None) -> str:
-    return value[:200] if isinstance(value, str) else ""
+    """Return a text that may be stored: short, and without halves of characters."""
+    return value[:200].encode(errors="replace").decode() if isinstance(value, str) else ""
 
 
 def _name(profile: Mapping[str, Json]) -> str:
