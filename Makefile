@@ -9,7 +9,7 @@ PYTEST := PYTHONHASHSEED=0 .venv/bin/python -m pytest --numprocesses=2 --dist=lo
 TRACED := tests/unit tests/commands tests/adapters tests/functions
 TIERS := unit commands adapters functions template simulator e2e browser faults simulation
 
-.PHONY: help run test test-fast $(TIERS:%=test-%) lint lint-style lint-types lint-template shapes faults simulate mutants screenshots deploy preflight smoke lock api-key seal invoke clean
+.PHONY: help run test test-fast $(TIERS:%=test-%) lint lint-style lint-types lint-template shapes faults simulate sweep-bench mutants screenshots deploy preflight smoke lock api-key seal invoke clean
 
 help:
 	@echo "make run               deploy to this machine and link accounts (PORT=... for a fixed port)"
@@ -20,6 +20,7 @@ help:
 	@echo "make shapes            write what is made from the shapes: OpenAPI, schemas of events, samples"
 	@echo "make faults            every fault at every call (ONLY=... for a part, BREAK=list)"
 	@echo "make simulate          many things at once, from seeds (SEEDS=..., SEED=... tells one's story)"
+	@echo "make sweep-bench       time and calls of a sweep with 1000 accounts due (DUE=...), 10 ms a call"
 	@echo "make mutants           breaks the judgement of Namely's answers in every place; all must be noticed"
 	@echo "make deploy            deploy to AWS with your own credentials; asks for what must be chosen"
 	@echo "                       (PARAMS=file asks nothing)"
@@ -85,6 +86,9 @@ faults: $(VENV)
 simulate: $(VENV)
 	@PYTHONHASHSEED=0 PYTHONPATH=layers/shared:.:tests .venv/bin/python -m simulation \
 		$(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(BREAKS),--breaks)
+
+sweep-bench: $(VENV)
+	@PYTHONPATH=layers/shared:.:tests .venv/bin/python -m bench.sweep $(if $(DUE),--due $(DUE))
 
 mutants: $(VENV)
 	@PYTHONPATH=layers/shared:.:tests .venv/bin/python -m mutants --only "$(ONLY)"

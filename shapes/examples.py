@@ -156,7 +156,8 @@ def checks() -> dict[str, Any]:
     """Return what `check` is given: a message as the queue's adapter writes it."""
     sent = _Sent()
     asker = queue.CheckQueue(client=cast("SQSClient", sent), url="")
-    asker.put("$ACCOUNT_ID", actor=Actor(kind=ActorKind.SWEEP, name="sweep"))
+    actor = Actor(kind=ActorKind.API_KEY, name="backend")
+    asker.put("$ACCOUNT_ID", actor=actor, request_id="c6af9ac6-7b61-11e6-9a41-93e8deadbeef")
     return _message(json.dumps(json.loads(sent.body)), of="checks")
 
 

@@ -51,6 +51,7 @@ from namely_link.domain.problems import (
     SealBrokenError,
     SecretMissingError,
     StorageError,
+    UnreadableError,
 )
 from namely_link.domain.sessions import ConnectSession
 from namely_link.domain.values import (
@@ -149,6 +150,16 @@ class Rows:
 
     def row(self, account_id: str) -> Account | Tombstone | None:
         return self.items.get(account_id)
+
+    def rows(self, account_ids: Sequence[str]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for one in account_ids:
+            try:
+                if row := self.row(one):
+                    found[one] = row
+            except UnreadableError as error:
+                found[one] = error
+        return found
 
     def read(self, account_id: str) -> Account | None:
         found = self.row(account_id)
@@ -422,14 +433,41 @@ def _instead(part: object, method: str, other: Callable[..., Any]) -> Iterator[N
 
 @dataclass
 class Queue:
-    """Checks that were asked for, and by whom."""
+    """Checks that were asked for, and by whom, and accounts of which none is taken."""
 
     waiting: list[str] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
     asked: list[tuple[Actor, str]] = field(default_factory=list)
 
     def put(self, account_id: str, *, actor: Actor, request_id: str = "") -> None:
         self.waiting.append(account_id)
         self.asked.append((actor, request_id))
+
+    def put_all(self, account_ids: Sequence[str], *, actor: Actor) -> Sequence[str]:
+        assert 1 <= len(account_ids) <= 10
+        taken = [one for one in account_ids if one not in self.refused]
+        for one in taken:
+            self.put(one, actor=actor)
+        return [one for one in account_ids if one in self.refused]
+
+
+@dataclass
+class OneTurn:
+    """Whose turn it is to sweep, and until when."""
+
+    taken: str = ""
+    until: datetime = START
+
+    def take(self, *, now: datetime, until: datetime) -> str:
+        if now < self.until:
+            return ""
+        self.taken, self.until = str(uuid4()), until
+        return self.taken
+
+    def give_back(self, taken: str, *, now: datetime) -> None:
+        if taken != self.taken:
+            raise ConflictError("the turn is another's")
+        self.until = now
 
 
 class FakeSeal:
@@ -454,6 +492,7 @@ class World:
         self.vault = MemoryVault(lambda: self.now)
         self.namely = FakeNamely()
         self.queue = Queue()
+        self.turn = OneTurn()
         self.seal = FakeSeal()
         self.owner_attempts = 60
         self.park_for = timedelta(hours=24)
@@ -507,6 +546,8 @@ class World:
             accounts=self.rows,
             vault=self.vault,
             checks=self.queue,
+            turn=self.turn,
+            executor=OneByOne,
             now=lambda: self.now,
             recovery_days=7,
             shards=2,
@@ -575,7 +616,9 @@ class World:
         return dict(swept.done)
 
     def swept(self) -> Swept:
-        return sweep(self.sweep_ports)
+        swept = sweep(self.sweep_ports)
+        assert swept, "another sweep is at work"
+        return swept
 
     def reconcile(self) -> Reconciled:
         return reconcile(self.sweep_ports)

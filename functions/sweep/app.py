@@ -42,9 +42,13 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
 
 def _sweep() -> dict[str, int]:
     swept = sweep(ports())
+    if swept is None:
+        logger.info("another sweep is at work")
+        return {}
     done = dict(swept.done)
     # Missing where a sweep fails or does not end, and the alarm takes that for the worst.
-    metrics.add_metric(name="OldestDueSeconds", unit=MetricUnit.Seconds, value=swept.oldest_due)
+    if swept.oldest_due is not None:
+        metrics.add_metric(name="OldestDueSeconds", unit=MetricUnit.Seconds, value=swept.oldest_due)
     metrics.add_metric(name="Due", unit=MetricUnit.Count, value=sum(done.values()))
     metrics.add_metric(name="SweepFaults", unit=MetricUnit.Count, value=len(swept.faults))
     _tell(swept.faults)

@@ -665,3 +665,77 @@ def test_an_event_of_the_row_is_told_once(dynamodb, accounts) -> None:
     accounts.commit(Change(before=one, after=one, events=(EVENT,)))
     after = dynamodb.get_item(TableName="table", Key=key)["Item"]
     assert [event for event, _ in published({"OldImage": before, "NewImage": after})] == [EVENT]
+
+
+# Many rows at once
+
+
+def test_many_rows_are_read_by_their_ids(accounts: AccountTable) -> None:
+    one, two = link(accounts, "one"), begin(accounts, "two")
+    stone = accounts.commit(undone(two, NOW))
+    found = accounts.rows([one.id, "acc_nobody", stone.id])
+    assert found == {one.id: one, stone.id: stone}
+
+
+def test_an_account_that_the_index_shows_twice_is_read_once(accounts: AccountTable) -> None:
+    one = link(accounts)
+    assert accounts.rows([one.id, one.id]) == {one.id: one}
+
+
+def test_no_rows_are_read_without_a_call(accounts: AccountTable) -> None:
+    with Stubber(accounts.table.client):
+        assert accounts.rows([]) == {}
+
+
+def test_a_row_that_cannot_be_read_hides_no_other_one(dynamodb, accounts: AccountTable) -> None:
+    one, two = link(accounts, "one"), link(accounts, "two")
+    odd = rows.written(one) | {"status": {"N": "1"}}
+    dynamodb.put_item(TableName="table", Item=odd)
+    found = accounts.rows([one.id, two.id])
+    assert isinstance(found[one.id], UnreadableError)
+    assert found[two.id] == two
+
+
+def keys_of(number: int) -> list[dict[str, Any]]:
+    return [rows.account_key(f"acc_{one}") for one in range(number)]
+
+
+def batch(keys: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"RequestItems": {"table": {"Keys": keys, "ConsistentRead": True}}}
+
+
+def test_rows_are_read_a_hundred_at_a_time_and_consistently(table: Table) -> None:
+    keys = keys_of(250)
+    with Stubber(table.client) as stub:
+        for some in (keys[:100], keys[100:200], keys[200:]):
+            answer = {"Responses": {"table": some[:1]}, "UnprocessedKeys": {}}
+            stub.add_response("batch_get_item", answer, batch(some))
+        assert table.get_many(keys) == [keys[0], keys[100], keys[200]]
+        stub.assert_no_pending_responses()
+
+
+def test_what_dynamodb_leaves_for_later_is_asked_for_again(table: Table) -> None:
+    keys = keys_of(3)
+    later = {"table": {"Keys": keys[1:], "ConsistentRead": True}}
+    with Stubber(table.client) as stub:
+        answer = {"Responses": {"table": keys[:1]}, "UnprocessedKeys": later}
+        stub.add_response("batch_get_item", answer, batch(keys))
+        answer = {"Responses": {"table": keys[1:]}, "UnprocessedKeys": {}}
+        stub.add_response("batch_get_item", answer, batch(keys[1:]))
+        assert table.get_many(keys) == keys
+
+
+def test_where_dynamodb_leaves_all_for_later_the_call_has_failed(table: Table) -> None:
+    keys = keys_of(2)
+    with Stubber(table.client) as stub:
+        answer = {"Responses": {}, "UnprocessedKeys": {"table": {"Keys": keys}}}
+        stub.add_response("batch_get_item", answer, batch(keys))
+        with pytest.raises(StorageError, match="UnprocessedKeys"):
+            table.get_many(keys)
+
+
+def test_rows_that_cannot_be_asked_for_are_a_fault(accounts: AccountTable) -> None:
+    with Stubber(accounts.table.client) as stub:
+        stub.add_client_error("batch_get_item", "ProvisionedThroughputExceededException")
+        with pytest.raises(StorageError, match="BatchGetItem"):
+            accounts.rows(["acc_1"])

@@ -135,6 +135,18 @@ def test_what_the_old_image_has_is_not_told_again(dynamodb, accounts) -> None:
     ]
 
 
+def test_a_row_has_an_outbox_only_where_its_write_has_events(dynamodb, accounts) -> None:
+    """The stream's filter looks for one: what a row has told is not carried along."""
+    begin = accounts.commit(begun(pending()))
+    assert "outbox" not in image(dynamodb, begin.id)
+    one = accounts.commit(active(begin))
+    assert "outbox" in image(dynamodb, one.id)
+    read = accounts.read(one.id)
+    assert read
+    accounts.commit(lifecycle.queued(read, NOW))
+    assert "outbox" not in image(dynamodb, one.id)
+
+
 def test_events_of_one_commit_keep_their_order(dynamodb, accounts) -> None:
     one = accounts.commit(active(accounts.commit(begun(pending()))))
     events = tuple(replace(EVENT, event_id=f"evt_{n}") for n in (3, 1, 2))

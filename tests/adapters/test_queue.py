@@ -2,13 +2,15 @@
 
 import json
 import traceback
+from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
+from botocore.stub import Stubber
 
 from namely_link.aws.queue import Asked, CheckQueue, DeadLetters, asked
 from namely_link.domain.problems import StorageError, UnreadableError
-from namely_link.domain.values import Actor, ActorKind
+from namely_link.domain.values import Actor, ActorKind, new_id
 
 PORTAL = Actor(kind=ActorKind.PORTAL, name="operator of Owner One")
 
@@ -34,6 +36,51 @@ def test_a_check_waits_with_who_has_asked_for_it(sqs, url, kind) -> None:
     CheckQueue(client=sqs, url=url).put("acc_1", actor=actor, request_id="r1")
     (body,) = waiting(sqs, url)
     assert asked(body, message_id="m1") == Asked(account_id="acc_1", actor=actor, request_id="r1")
+
+
+def test_ten_checks_are_asked_for_in_one_call(sqs, url) -> None:
+    calls: list[str] = []
+    sqs.meta.events.register("before-call.sqs", lambda model, **_more: calls.append(model.name))
+    ids = [f"acc_{number}" for number in range(10)]
+    assert CheckQueue(client=sqs, url=url).put_all(ids, actor=PORTAL) == []
+    assert calls == ["SendMessageBatch"]
+    found = [asked(body, message_id="m1") for body in waiting(sqs, url)]
+    assert found == [Asked(account_id=one, actor=PORTAL, request_id="m1") for one in ids]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"Successful": [{"Id": "0"}, {"Id": "2"}], "Failed": [{"Id": "1"}]},
+        {"Successful": [{"Id": "2"}, {"Id": "0"}]},
+    ],
+    ids=["refused", "not spoken of"],
+)
+def test_what_sqs_does_not_take_of_a_batch_is_told(sqs, url, answer) -> None:
+    taken = [
+        one | {"MessageId": "m", "MD5OfMessageBody": ""} for one in answer.get("Successful", [])
+    ]
+    failed = [
+        one | {"SenderFault": False, "Code": "InternalError"} for one in answer.get("Failed", [])
+    ]
+    with Stubber(sqs) as stub:
+        stub.add_response("send_message_batch", {"Successful": taken, "Failed": failed})
+        left = CheckQueue(client=sqs, url=url).put_all(["a", "b", "c"], actor=PORTAL)
+    assert left == ["b"]
+
+
+def test_the_largest_batch_fits_a_call() -> None:
+    """SQS takes 256 KiB in a call, in some regions 1 MiB."""
+    actor = Actor(kind=max(ActorKind, key=len), name="\U0001f600" * 200)
+    sent: list[dict] = []
+
+    class Sqs:
+        def send_message_batch(self, **asked: Any) -> dict[str, Any]:
+            sent.append(asked)
+            return {"Successful": [], "Failed": []}
+
+    CheckQueue(client=Sqs(), url="u").put_all([new_id("acc_")] * 10, actor=actor)
+    assert sum(len(one["MessageBody"].encode()) for one in sent[0]["Entries"]) < 256 * 1024
 
 
 def test_a_check_that_no_request_asked_for_is_known_by_its_message(sqs, url) -> None:
@@ -133,19 +180,23 @@ def test_a_dead_letter_is_of_characters_that_sqs_takes(sqs, url) -> None:
 
 
 @pytest.mark.parametrize(
-    "put",
+    ("put", "operation"),
     [
-        lambda sqs, url: CheckQueue(client=sqs, url=url).put("acc_1", actor=PORTAL),
-        lambda sqs, url: DeadLetters(client=sqs, url=url).put({}),
+        (lambda sqs, url: CheckQueue(client=sqs, url=url).put("a", actor=PORTAL), "SendMessage"),
+        (
+            lambda sqs, url: CheckQueue(client=sqs, url=url).put_all(["a"], actor=PORTAL),
+            "SendMessageBatch",
+        ),
+        (lambda sqs, url: DeadLetters(client=sqs, url=url).put({}), "SendMessage"),
     ],
 )
-def test_a_fault_of_sqs_is_translated(sqs, url, put) -> None:
-    with pytest.raises(StorageError, match="SendMessage: QueueDoesNotExist"):
+def test_a_fault_of_sqs_is_translated(sqs, url, put, operation) -> None:
+    with pytest.raises(StorageError, match=f"{operation}: QueueDoesNotExist"):
         put(sqs, url + "-none")
 
     def fail(**_unused: object) -> None:
         raise EndpointConnectionError(endpoint_url="https://sqs.example.com")
 
     sqs.meta.events.register("before-send", fail)
-    with pytest.raises(StorageError, match="SendMessage: EndpointConnectionError"):
+    with pytest.raises(StorageError, match=f"{operation}: EndpointConnectionError"):
         put(sqs, url)

@@ -7,6 +7,7 @@ import pytest
 
 from fakes import CHECKER, DOWN, GOOD, NEW, REFUSED, START, THROTTLED, World
 from namely_link.commands.check import check
+from namely_link.commands.sweep import SWEEP
 from namely_link.domain.account import Account, AccountWarning, Status, Tombstone
 from namely_link.domain.lifecycle import LEASE, attempt
 from namely_link.domain.probe import Answer, Failure, Reply
@@ -431,3 +432,45 @@ def test_a_secret_that_cannot_be_read_is_tried_again(world: World) -> None:
     with world.failing(world.vault, "read"), pytest.raises(StorageError):
         world.check(account)
     assert world.read(account) == account
+
+
+# What was asked for more than once
+
+
+def asked_by_the_sweep(world: World, account: Account) -> Account | Tombstone | None:
+    return check(account.id, actor=SWEEP, request_id="r1", ports=world.check_ports)
+
+
+def test_what_a_sweep_asks_for_again_and_again_is_checked_once(world: World) -> None:
+    """The queue is long: the sweep has asked anew before the first check was made."""
+    account = world.linked()
+    sent_by_a_probe = len(world.namely.sent)
+    world.later(days=1)
+    world.sweep()
+    world.later(minutes=15)
+    world.sweep()
+    made = [asked_by_the_sweep(world, account) for _ in world.queue.waiting]
+    assert [one is not None for one in made] == [True, False]
+    assert len(world.namely.sent) == 2 * sent_by_a_probe
+
+
+def test_a_check_that_somebody_has_made_meanwhile_is_not_made_for_the_sweep(world: World) -> None:
+    account = world.linked()
+    world.later(days=1)
+    world.sweep()
+    world.check(account)
+    assert asked_by_the_sweep(world, account) is None
+
+
+def test_a_check_whose_row_was_let_go_of_again_is_made_while_it_is_due(world: World) -> None:
+    """The queue said that it did not take it, and had."""
+    account = world.linked()
+    world.later(days=1)
+    assert asked_by_the_sweep(world, account) is not None
+
+
+def test_who_asks_for_a_check_gets_it_whenever_the_next_one_is_due(world: World) -> None:
+    account = world.linked()
+    sent = len(world.namely.sent)
+    assert world.check(account).health.checked_at == timestamp(world.now)
+    assert len(world.namely.sent) > sent

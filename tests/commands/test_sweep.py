@@ -5,10 +5,19 @@ from datetime import timedelta
 
 import pytest
 
-from fakes import GOOD, NEW, START, World
-from namely_link.commands.sweep import SWEEP, finish, sweep
+from fakes import GOOD, NEW, START, OneTurn, World
+from namely_link.commands.ports import SweepPorts
+from namely_link.commands.sweep import SWEEP, Swept, finish, sweep
 from namely_link.domain.account import Account, Attempt, Status, Tombstone, Unsettled
-from namely_link.domain.lifecycle import LATE, LEASE, SWEEP_LEASE, WORST_CALL, attempt
+from namely_link.domain.lifecycle import (
+    LATE,
+    LEASE,
+    SWEEP_LEASE,
+    SWEEP_TURN,
+    WORST_CALL,
+    Change,
+    attempt,
+)
 from namely_link.domain.problems import ConflictError, Problem, StorageError, UnreadableError
 from namely_link.domain.values import Actor, Owner, timestamp
 
@@ -43,21 +52,21 @@ def test_a_suspended_account_is_due_once_it_is_resumed(world: World) -> None:
 def test_a_running_attempt_is_left_alone(world: World) -> None:
     account = world.linked()
     busy = world.rows.put(replace(account, attempt=attempt(lease=LEASE, now=world.now)))
-    assert finish(account.id, world.sweep_ports) == "running"
+    assert finish(world.read(account), world.sweep_ports) == "running"
     assert world.read(account) == busy
 
 
 def test_an_account_that_has_gone_meanwhile_is_nothing_to_do(world: World) -> None:
-    assert finish("acc_nobody", world.sweep_ports) == "gone"
+    assert finish(None, world.sweep_ports) == "gone"
 
 
 def test_what_the_index_lists_too_early_is_filed_anew(world: World) -> None:
     account = world.linked()
-    assert finish(account.id, world.sweep_ports) == "early"
+    assert finish(world.read(account), world.sweep_ports) == "early"
     filed = world.read(account)
     assert filed == replace(account, fence=account.fence + 1)
     paused = world.suspend(filed)
-    assert finish(paused.id, world.sweep_ports) == "early"
+    assert finish(world.read(paused), world.sweep_ports) == "early"
 
 
 @pytest.mark.parametrize(
@@ -71,7 +80,7 @@ def test_what_the_index_lists_too_early_is_filed_anew(world: World) -> None:
 def test_a_status_of_a_later_release_is_left_untouched(world: World, left: dict) -> None:
     account = world.rows.put(replace(world.linked(), status=Status("moving"), **left))
     world.later(days=3)
-    assert finish(account.id, world.sweep_ports) == "unknown"
+    assert finish(world.read(account), world.sweep_ports) == "unknown"
     assert world.read(account) == account
 
 
@@ -234,9 +243,14 @@ def test_who_is_slower_undoes_nothing(world: World) -> None:
     ):
         world.link()
     world.later(seconds=LEASE.seconds)
-    with world.meanwhile(world.rows, "commit", lambda: world.sweep()):
+    with world.meanwhile(world.rows, "commit", lambda: sweep(another(world))):
         assert world.sweep() == {"busy": 1}
     world.rest()
+
+
+def another(world: World) -> SweepPorts:
+    """A sweep whose turn it is as well, since the first one froze past its own."""
+    return replace(world.sweep_ports, turn=OneTurn())
 
 
 @pytest.mark.parametrize("gone", [False, True])
@@ -253,30 +267,147 @@ def test_a_version_that_is_gone_is_left_to_the_next_check(world: World, gone: bo
 
 def test_an_unlinked_account_without_a_receipt_is_not_deleted(world: World) -> None:
     gone = world.rows.put(replace(world.linked(), status=Status.UNLINKED))
-    assert finish(gone.id, world.sweep_ports) == "early"
+    assert finish(gone, world.sweep_ports) == "early"
     assert world.vault.secrets[gone.secret_name].deleted_from is None
 
 
 # Faults
 
 
-@pytest.mark.parametrize("error", [UnreadableError, StorageError, RuntimeError])
+@pytest.mark.parametrize("error", [StorageError, RuntimeError])
 def test_one_account_that_fails_stops_no_other_one(world: World, error: type[Exception]) -> None:
     bad = world.linked()
     fine = [world.linked(owner=Owner(f"o{number}", "x")) for number in range(2, 5)]
+    world.later(days=1)
+    real = world.rows.commit
+
+    def commit(change: Change[Account]) -> Account:
+        if change.before and change.before.id == bad.id:
+            raise error("why")
+        return real(change)
+
+    world.rows.commit = commit
+    swept = world.swept()
+    assert swept.done == {"queued": 3}
+    assert {key: type(one) for key, one in swept.faults.items()} == {bad.id: error}
+    assert sorted(world.queue.waiting) == sorted(one.id for one in fine)
+
+
+def test_a_row_that_cannot_be_read_stops_no_other_one(world: World) -> None:
+    bad, _ = world.linked(), world.linked(owner=Owner("o2", "x"))
     world.later(days=1)
     real = world.rows.row
 
     def row(account_id: str) -> Account | Tombstone | None:
         if account_id == bad.id:
-            raise error("why")
+            raise UnreadableError("why")
         return real(account_id)
 
     world.rows.row = row
     swept = world.swept()
-    assert swept.done == {"queued": 3}
-    assert {key: type(one) for key, one in swept.faults.items()} == {bad.id: error}
-    assert sorted(world.queue.waiting) == sorted(one.id for one in fine)
+    assert swept.done == {"queued": 1}
+    assert {key: type(one) for key, one in swept.faults.items()} == {bad.id: UnreadableError}
+
+
+@pytest.mark.parametrize("method", ["due", "rows"])
+def test_a_shard_that_cannot_be_looked_at_stops_no_other_one(world: World, method: str) -> None:
+    for number in range(8):
+        world.linked(owner=Owner(f"o{number}", "x"))
+    world.later(days=1)
+    real, calls = getattr(world.rows, method), []
+
+    def fail_first(*args: object, **options: object) -> object:
+        calls.append(args)
+        if len(calls) == 1:
+            raise StorageError("why")
+        return real(*args, **options)
+
+    setattr(world.rows, method, fail_first)
+    swept = world.swept()
+    assert {key: type(one) for key, one in swept.faults.items()} == {"shard 0": StorageError}
+    assert 0 < swept.done["queued"] < 8
+    assert swept.oldest_due == (None if method == "due" else 0)
+
+
+# One at a time
+
+
+def test_a_sweep_does_nothing_while_another_one_is_at_work(world: World) -> None:
+    world.linked()
+    world.later(days=1)
+    also: list[Swept | None] = []
+    with world.meanwhile(world.rows, "rows", lambda: also.append(sweep(world.sweep_ports))):
+        assert world.sweep() == {"queued": 1}
+    assert also == [None]
+
+
+def test_a_sweep_that_has_ended_stops_no_other_one(world: World) -> None:
+    world.sweep()
+    assert world.sweep() == {}
+
+
+def test_a_sweep_that_died_stops_no_other_one_for_longer_than_its_turn(world: World) -> None:
+    world.linked()
+    world.later(days=1)
+    with world.meanwhile(world.rows, "rows", die), pytest.raises(KeyboardInterrupt):
+        world.sweep()
+    world.later(seconds=SWEEP_TURN.seconds - 1)
+    assert sweep(world.sweep_ports) is None
+    world.later(seconds=1)
+    assert world.sweep() == {"queued": 1}
+
+
+@pytest.mark.parametrize("error", [StorageError, ConflictError])
+def test_a_turn_that_cannot_be_given_back_ends_by_its_time(
+    world: World, error: type[Exception]
+) -> None:
+    with world.failing(world.turn, "give_back", error=error):
+        assert world.sweep() == {}
+    assert sweep(world.sweep_ports) is None
+    world.later(seconds=SWEEP_TURN.seconds)
+    assert world.sweep() == {}
+
+
+# What the queue does not take
+
+
+def test_checks_are_handed_over_ten_at_a_time(world: World) -> None:
+    for number in range(25):
+        world.linked(owner=Owner(f"o{number}", "x"))
+    world.later(days=1)
+    real, together = world.queue.put_all, []
+
+    def put_all(account_ids: list[str], *, actor: Actor) -> object:
+        together.append(len(account_ids))
+        return real(account_ids, actor=actor)
+
+    world.queue.put_all = put_all
+    assert sweep(replace(world.sweep_ports, shards=2)).done == {"queued": 25}
+    assert (sum(together), max(together), len(together) <= 4) == (25, 10, True)
+
+
+def test_a_check_that_the_queue_refuses_stays_due_and_the_others_are_made(world: World) -> None:
+    bad, fine = world.linked(), world.linked(owner=Owner("o2", "x"))
+    world.later(days=1)
+    world.queue.refused = {bad.id}
+    swept = world.swept()
+    assert (swept.done, list(swept.faults)) == ({"queued": 1}, [bad.id])
+    assert world.queue.waiting == [fine.id]
+    assert (world.read(bad).health.queued_until, world.read(fine).health.queued_until != "") == (
+        "",
+        True,
+    )
+    world.queue.refused = set()
+    assert world.sweep() == {"queued": 1}
+
+
+def test_a_check_that_the_queue_refuses_and_somebody_makes_is_left_alone(world: World) -> None:
+    account = world.linked()
+    world.later(days=1)
+    world.queue.refused = {account.id}
+    with world.meanwhile(world.rows, "commit", lambda: world.check(account), nth=2):
+        assert world.sweep() == {"busy": 1}
+    assert world.read(account).health.checked_at == timestamp(world.now)
 
 
 @pytest.mark.parametrize("error", [ConflictError, None])
@@ -299,7 +430,7 @@ def test_whoever_is_faster_knows_better(world: World, error: type[Exception] | N
 def test_what_stays_due_grows_older(world: World) -> None:
     world.linked()
     world.later(days=1)
-    with world.failing(world.queue, "put"):
+    with world.failing(world.queue, "put_all"):
         for minutes in range(3):
             swept = world.swept()
             assert (swept.done, len(swept.faults), swept.oldest_due) == ({}, 1, minutes * 60)
@@ -315,18 +446,20 @@ def test_a_sweep_tells_for_how_long_the_oldest_was_due(world: World) -> None:
     assert world.swept().oldest_due == 0
 
 
-def test_a_sweep_ends_by_itself(world: World) -> None:
+def test_a_sweep_ends_by_itself_and_hands_over_what_it_has(world: World) -> None:
     for number in range(3):
         world.linked(owner=Owner(f"o{number}", "x"))
     world.later(days=1)
-    real = world.queue.put
+    real = world.rows.commit
 
-    def slowly(*args: object, **options: object) -> None:
-        world.later(seconds=60)
-        real(*args, **options)
+    def slowly(*args: object, **options: object) -> object:
+        world.later(seconds=world.sweep_ports.seconds / 2)
+        return real(*args, **options)
 
-    world.queue.put = slowly
-    assert world.sweep() == {"queued": 2}
+    world.rows.commit = slowly
+    assert sweep(replace(world.sweep_ports, shards=2)).done == {"queued": 2}
+    assert len(world.queue.waiting) == 2
+    world.later(seconds=SWEEP_TURN.seconds)
     assert world.sweep() == {"queued": 1}
 
 
@@ -342,19 +475,21 @@ def test_a_sweep_does_so_much_at_a_time(world: World) -> None:
 def test_a_sweep_looks_at_as_many_rows_as_are_due(world: World) -> None:
     for number in range(5):
         world.linked(owner=Owner(f"o{number}", "x"))
-    with world.failing(world.rows, "row", error=AssertionError):
-        assert world.sweep() == {}
+    asked: list[object] = []
+    world.rows.rows = lambda ids: asked.extend(ids) or {}
+    assert world.sweep() == {}
+    assert asked == []
 
 
 def test_a_check_that_starts_while_it_is_being_queued_is_not_made_in_vain(world: World) -> None:
     account = world.linked()
     world.later(days=1)
-    put, seen = world.queue.put, []
+    put_all, seen = world.queue.put_all, []
 
-    def at_once(account_id: str, *, actor: Actor, request_id: str = "") -> None:
-        put(account_id, actor=actor, request_id=request_id)
+    def at_once(account_ids: list[str], *, actor: Actor) -> object:
         seen.append(world.read(account).fence)
+        return put_all(account_ids, actor=actor)
 
-    world.queue.put = at_once
+    world.queue.put_all = at_once
     world.sweep()
     assert seen == [world.read(account).fence]

@@ -238,7 +238,7 @@ class House:
             soon = [one for one in due if one <= self.now + timedelta(hours=1)]
             if done == {} and not checked and not soon:
                 return
-            self.now = max(self.now + timedelta(seconds=1), *soon, self.now)
+            self.now = max([self.now + timedelta(minutes=1), *soon])
 
     def later(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
@@ -342,6 +342,7 @@ def house() -> Iterator[House]:
             )
         )
         stack.enter_context(patch.object(bootstrap, "executor", OneByOne))
+        stack.enter_context(patch.object(bootstrap, "sweepers", OneByOne))
         built = House(
             wire=wire,
             namely=namely,

@@ -11,6 +11,7 @@ from namely_link import bootstrap
 from namely_link.aws.accounts import AccountTable
 from namely_link.aws.bus import EventBridgeBus
 from namely_link.aws.queue import DeadLetters
+from namely_link.aws.turn import SweepTurn
 from namely_link.domain.problems import ConflictError, StorageError
 
 MESSAGE = "059f36b4-87a3-44ab-83d2-661975830a7d"
@@ -34,6 +35,12 @@ def drifted(house, account):
     house.simulator.restore("acme")
 
 
+@pytest.fixture
+def tomorrow(monkeypatch: pytest.MonkeyPatch):
+    later = bootstrap.now() + timedelta(days=1, hours=1)
+    return lambda: monkeypatch.setattr(bootstrap, "now", lambda: later)
+
+
 def test_a_check_of_the_queue_is_made(run, house, drifted) -> None:
     answer, logged = run("check/queue")
     assert answer == {"batchItemFailures": []}
@@ -51,11 +58,18 @@ def test_a_check_of_the_queue_is_made(run, house, drifted) -> None:
     ids=["of this release", "of an earlier one", "of its sweep"],
 )
 def test_the_ledger_says_who_asked_for_a_check(
-    run, house, drifted, said, actor, request_id: str
+    run, house, drifted, tomorrow, said, actor, request_id: str
 ) -> None:
+    tomorrow()
     run("check/queue", asked_for(drifted["id"], **said))
     entry = house.invoke("api/ledger")["json"]["entries"][0]
     assert (entry["action"], entry["actor"], entry["request_id"]) == ("noticed", actor, request_id)
+
+
+def test_a_check_of_the_sweep_is_skipped_when_it_was_made_meanwhile(run, house, drifted) -> None:
+    answer, logged = run("check/queue", asked_for(drifted["id"], asked_by=""))
+    assert (answer, '"outcome":"skipped"' in logged) == ({"batchItemFailures": []}, True)
+    assert house.invoke("api/read")["json"]["status_reasons"] == []
 
 
 @pytest.mark.parametrize(("error", "failures"), [(ConflictError, 0), (StorageError, 1)])
@@ -94,10 +108,27 @@ def test_an_outage_is_counted(run, house, account, capsys) -> None:
     assert '"CheckUndetermined":[1.0]' in capsys.readouterr().out
 
 
-@pytest.fixture
-def tomorrow(monkeypatch: pytest.MonkeyPatch):
-    later = bootstrap.now() + timedelta(days=1, hours=1)
-    return lambda: monkeypatch.setattr(bootstrap, "now", lambda: later)
+def test_a_sweep_beside_another_one_does_and_measures_nothing(
+    run, queue, account, tomorrow, monkeypatch, capsys
+) -> None:
+    tomorrow()
+    with monkeypatch.context() as patched:
+        patched.setattr(SweepTurn, "take", lambda *_args, **_options: "")
+        answer, logged = run("sweep/schedule")
+    assert (answer, queue(), capsys.readouterr().out) == ({}, [], "")
+    assert "another sweep is at work" in logged
+
+
+def test_a_sweep_that_cannot_see_what_is_due_measures_no_age(run, monkeypatch, capsys) -> None:
+    def fail(*_args: object, **_options: object) -> None:
+        raise StorageError
+
+    monkeypatch.setattr(AccountTable, "due", fail)
+    answer, logged = run("sweep/schedule")
+    assert answer == {"faults": 8}
+    assert '"of":"shard 3","error":"StorageError"' in logged
+    told = capsys.readouterr().out
+    assert ("OldestDueSeconds" in told, '"SweepFaults":[8.0]' in told) == (False, True)
 
 
 def test_a_sweep_queues_what_is_due(run, queue, account, tomorrow, capsys) -> None:

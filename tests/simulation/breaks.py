@@ -14,12 +14,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
-from namely_link.aws import accounts, sessions, table
+from namely_link.aws import accounts, sessions, table, turn
 from namely_link.aws.accounts import AccountTable
 from namely_link.aws.bus import EventBridgeBus
 from namely_link.aws.outbox import OutboxTable
+from namely_link.aws.queue import CheckQueue
 from namely_link.aws.seal import KmsSeal
 from namely_link.aws.sessions import SessionTable
+from namely_link.aws.turn import SweepTurn
 from namely_link.aws.vault import SecretsManagerVault
 from namely_link.commands import change, check, link, reconcile, requests, sweep
 from namely_link.domain import lifecycle, probe
@@ -429,6 +431,41 @@ def _(stack: ExitStack) -> None:
     _with(stack, sweep, "finish", lambda *_: "running")
 
 
+@_broken("a sweep waits for no other one", "S4", *LINKS)
+def _(stack: ExitStack) -> None:
+    _with(stack, SweepTurn, "take", lambda *_, **_asked: "mine")
+
+
+@_broken("a sweep takes its turn whoever has it", "S4", *LINKS, seed=90)
+def _(stack: ExitStack) -> None:
+    def take(self: Any, *, now: Any, until: Any) -> str:
+        self.table.write([self.table.putting(turn._turn(str(now), until), {})])
+        return str(now)
+
+    _with(stack, SweepTurn, "take", take)
+
+
+@_broken("a sweep that died keeps its turn for a day", "I9 I10", *LINKS, seed=121)
+def _(stack: ExitStack) -> None:
+    _with(stack, sweep, "SWEEP_TURN", timedelta(days=1))
+
+
+@_broken("a check that the queue refuses is taken for asked", "S4", *LINKS, seed=216)
+def _(stack: ExitStack) -> None:
+    real = CheckQueue.put_all
+
+    def put_all(self: Any, account_ids: Any, *, actor: Any) -> list[str]:
+        real(self, account_ids, actor=actor)
+        return []
+
+    _with(stack, CheckQueue, "put_all", put_all)
+
+
+@_broken("what the sweep asks for is checked each time", "S5", *LINKS, seed=29)
+def _(stack: ExitStack) -> None:
+    _with(stack, lifecycle, "check_wanted", lambda *_: True)
+
+
 @_broken("a tombstone is looked at once", "I2", *LINKS)
 def _(stack: ExitStack) -> None:
     real = lifecycle.buried
@@ -530,15 +567,14 @@ def _(stack: ExitStack) -> None:
 def _(stack: ExitStack) -> None:
     real = sweep.finish
 
-    def finish(account_id: str, ports: Any) -> str:
-        row = ports.accounts.row(account_id)
+    def finish(row: Any, ports: Any) -> Any:
         parking = getattr(row, "parking", None)
         if parking and parking.until <= timestamp(ports.now()):
             later = timestamp(ports.now() + timedelta(days=1))
             after = replace(row, parking=replace(parking, until=later))
             ports.accounts.commit(lifecycle.Change(before=row, after=after))
             return "waiting"
-        return real(account_id, ports)
+        return real(row, ports)
 
     _with(stack, sweep, "finish", finish)
 

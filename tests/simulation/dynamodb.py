@@ -43,10 +43,14 @@ def key_of(item: Item) -> Key:
 
 @dataclass
 class Table:
-    """The table. `lag` says how old (seconds) what a read shows may be, where it may be old."""
+    """The table. `lag` says how old (seconds) what a read shows may be, where it may be old.
+
+    `leaves` says whether a read of many items leaves some for a later call.
+    """
 
     clock: Callable[[], float]
     lag: Callable[[], float] = lambda: 0.0
+    leaves: Callable[[], bool] = lambda: False
     changed: Callable[[Item | None, Item | None], None] = lambda _old, _new: None
     items: dict[Key, Item] = field(default_factory=dict)
     history: dict[Key, list[tuple[float, Item | None]]] = field(default_factory=dict)
@@ -72,12 +76,20 @@ class Table:
         return {"Item": found} if found is not None else {}
 
     def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:
-        answer = {}
+        answer, left = {}, {}
+        if sum(len(asked["Keys"]) for asked in RequestItems.values()) > 100:
+            raise error("ValidationException", "more than 100 keys")
         for table, asked in RequestItems.items():
             lag = 0.0 if asked.get("ConsistentRead") else self.lag()
-            found = [self._seen(key_of(key), lag) for key in asked["Keys"]]
+            keys = asked["Keys"]
+            if len({key_of(key) for key in keys}) < len(keys):
+                raise error("ValidationException", "one key twice")
+            if len(keys) > 1 and self.leaves():
+                half = len(keys) // 2
+                keys, left[table] = keys[half:], asked | {"Keys": keys[:half]}
+            found = [self._seen(key_of(key), lag) for key in keys]
             answer[table] = [one for one in found if one is not None]
-        return {"Responses": answer, "UnprocessedKeys": {}}
+        return {"Responses": answer, "UnprocessedKeys": left}
 
     def query(
         self,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from boto3.dynamodb.types import TypeDeserializer
 
+from namely_link.domain.values import timestamp
 from namely_link.http.bearers import parse
 from simulation.namely import BAD, A, B, C, profile_of
 
@@ -41,6 +42,8 @@ INVARIANTS: Final = {
     "S1": "a token is nowhere but in Secrets Manager",
     "S2": "what somebody has decided stays: that an account is suspended, its label",
     "S3": "a function never fails with an error that it does not expect",
+    "S4": "one sweep is at work at a time, and it tells of every check that the queue did not take",
+    "S5": "what the sweep asks for is checked while a check is due, and never else",
 }
 
 LINKS: Final = {"linked", "relinked", "relinked_other_site", "parked"}
@@ -145,6 +148,11 @@ class Watch:
         elif kind.startswith("LEDGER#") and new:
             entry = _plain(new)
             self._entry(key.removeprefix("ACCOUNT#"), entry, now)
+        elif kind == "SWEEP":
+            assert new
+            held = bool(old) and text(old, "ends_at") > timestamp(self.world.moment())
+            if held and text(old, "sweep_id") != text(new, "sweep_id"):
+                self.broken("S4", "a sweep takes the turn of another one")
         elif kind == "SESSION" and new and int(new["attempts_left"]["N"]) < 0:
             self.broken("I5", "more attempts than a session has")
 
@@ -159,6 +167,40 @@ class Watch:
         if is_account(item):
             assert item
             self._serves(item)
+
+    def calls(self, process: Process, operation: str, asked: dict[str, Any]) -> None:
+        """The product makes a call."""
+        kept = process.kept
+        match operation:
+            case "put_item" if asked["Item"]["pk"] == {"S": "SWEEP"}:
+                kept["turn"] = True
+            case "query" if asked.get("IndexName") == "due" and "turn" not in kept:
+                self.broken("S4", "a sweep looks for what is due and asks for no turn")
+            case "get_secret_value" if kept["message"]["actor"]["kind"] == "sweep":
+                self._check_was_due(kept["message"]["account_id"], kept["since"])
+
+    def answers(self, process: Process, answer: dict[str, Any]) -> None:
+        """A call is answered, which may say that a part of it was not done."""
+        undone = process.kept.get("undone", 0) + len(answer.get("Failed", ()))
+        process.kept["undone"] = undone
+
+    def ended(self, process: Process, function: str, result: Any) -> None:
+        """A function has come to its end."""
+        if function == "sweep":
+            told = result.get("faults", 0) + result.get("busy", 0)
+            if told < process.kept.get("undone", 0):
+                self.broken("S4", "a check that the queue did not take is not told of")
+
+    def _check_was_due(self, account: str, since: float) -> None:
+        """Look at all that the row has said while the check ran."""
+        history = self.world.table.history[f"ACCOUNT#{account}", "ACCOUNT"]
+        before = [item for time, item in history if time <= since][-1:]
+        now = timestamp(self.world.moment())
+        said = before + [item for time, item in history if time > since]
+        if not any(
+            text(item, "queued_until") or text(item, "next_check_at") <= now for item in said
+        ):
+            self.broken("S5", "a check of the sweep is made, and none was due")
 
     def asked(self, process: Process, method: str, path: str, bearer: str, body: Any) -> None:
         if session := _session(method, path, bearer, body):

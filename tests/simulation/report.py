@@ -136,10 +136,11 @@ and faults that it takes. `make test` plays 300 seeds and each break among the a
 Played as well: functions killed at the time-outs of the template; a service of AWS out for up to
 half an hour; Namely down, refusing everybody, throttling or revoking a token for up to 30 hours;
 callers who hang up after seconds and ask again at once or after `retry_after`; events, messages and
-stream records that come twice, late or again after hours; several sweeps at once; a sweep each
-minute and a reconcile each day; indexes that show what was there up to 20 seconds ago and lists of
-secrets up to 7 minutes ago; versions without a label that vanish; secrets deleted by hand; rows
-with fields of other releases, or without some of ours; a seal that was captured. A call whose
+stream records that come twice, late or again after hours; batches of which AWS does a part; a sweep
+each minute, sometimes delivered twice, and a reconcile each day; indexes that show what was there
+up to 20 seconds ago and lists of secrets up to 7 minutes ago; versions without a label that vanish;
+secrets deleted by hand; rows with fields of other releases, or without some of ours; a seal that
+was captured. A call whose
 client has given up takes effect up to {LATENESS:.0f} seconds later, and one that writes a secret up
 to {RARE_LATENESS:.0f} seconds later, rarely. After the last fault calls take 50 ms at most on
 average, the time to rest is measured, and the run goes on for a quarter of an hour or, where

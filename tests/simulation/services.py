@@ -15,14 +15,34 @@ if TYPE_CHECKING:
 
 @dataclass
 class Queue:
-    """The queues; `sent` takes each message on, with the queue's address."""
+    """The queues; `sent` takes each message on, with the queue's address.
+
+    `refuses` says whether a message of a batch is not taken.
+    """
 
     sent: Callable[[str, str], None]
+    refuses: Callable[[], bool] = lambda: False
     exceptions: Exceptions = field(default_factory=Exceptions)
 
     def send_message(self, *, QueueUrl: str, MessageBody: str) -> dict[str, Any]:
         self.sent(QueueUrl, MessageBody)
         return {"MessageId": "m"}
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, str]]) -> dict[str, Any]:
+        if not Entries:
+            raise error("AWS.SimpleQueueService.EmptyBatchRequest")
+        if len(Entries) > 10:
+            raise error("AWS.SimpleQueueService.TooManyEntriesInBatchRequest")
+        if len({one["Id"] for one in Entries}) < len(Entries):
+            raise error("AWS.SimpleQueueService.BatchEntryIdsNotDistinct")
+        taken, failed = [], []
+        for entry in Entries:
+            if self.refuses():
+                failed.append({"Id": entry["Id"], "SenderFault": False, "Code": "InternalError"})
+            else:
+                self.sent(QueueUrl, entry["MessageBody"])
+                taken.append({"Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": ""})
+        return {key: some for key, some in (("Successful", taken), ("Failed", failed)) if some}
 
 
 @dataclass

@@ -12,6 +12,7 @@ from moto import mock_aws
 
 from simulation.dynamodb import INDEXES, Table
 from simulation.secretsmanager import Vault
+from simulation.services import Queue
 from templates import create_table
 
 KEYS = [{"pk": {"S": pk}, "sk": {"S": "ACCOUNT"}} for pk in ("ACCOUNT#1", "ACCOUNT#2")]
@@ -159,6 +160,73 @@ def test_the_stream_has_both_images_in_order() -> None:
     assert [one.get("OldImage", {}).get("n") for one in images] == [None, {"N": "1"}, {"N": "2"}]
 
 
+@pytest.mark.parametrize("keys", [KEYS, [KEYS[1], KEYS[0]], [KEYS[0], KEYS[0]], []])
+def test_many_items_are_read_as_moto_reads_them(monkeypatch: pytest.MonkeyPatch, keys: Any) -> None:
+    _credentials(monkeypatch)
+    if not keys:
+        keys = [{"pk": {"S": str(number)}, "sk": {"S": "x"}} for number in range(101)]
+    with mock_aws():
+        real, ours = boto3.client("dynamodb"), Table(lambda: 0.0)
+        create_table(real, "t")
+        for client in (real, ours):
+            client.put_item(TableName="t", Item=KEYS[0] | {"n": {"N": "1"}})
+        one, other = (many(client, keys) for client in (real, ours))
+    assert one == other
+
+
+def many(client: Any, keys: list[Any]) -> Any:
+    try:
+        answer = client.batch_get_item(RequestItems={"t": {"Keys": keys, "ConsistentRead": True}})
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+    return answer["Responses"], answer["UnprocessedKeys"]
+
+
+def test_a_read_of_many_items_may_leave_some_for_later() -> None:
+    table = Table(lambda: 0.0, leaves=lambda: True)
+    for key in KEYS:
+        table.put_item(TableName="t", Item=key)
+    first = table.batch_get_item(RequestItems={"t": {"Keys": KEYS, "ConsistentRead": True}})
+    assert first["UnprocessedKeys"] == {"t": {"Keys": KEYS[:1], "ConsistentRead": True}}
+    second = table.batch_get_item(RequestItems=first["UnprocessedKeys"])
+    assert second == {"Responses": {"t": KEYS[:1]}, "UnprocessedKeys": {}}
+
+
+def test_a_queue_may_refuse_a_part_of_a_batch() -> None:
+    sent: list[str] = []
+    turns = itertools.cycle([False, True])
+    queue = Queue(lambda _url, body: sent.append(body), refuses=lambda: next(turns))
+    entries = [{"Id": str(number), "MessageBody": f"m{number}"} for number in range(3)]
+    answer = queue.send_message_batch(QueueUrl="u", Entries=entries)
+    assert [one["Id"] for one in answer["Successful"]] == ["0", "2"]
+    assert [one["Id"] for one in answer["Failed"]] == ["1"]
+    assert sent == ["m0", "m2"]
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [],
+        [{"Id": "1", "MessageBody": ""}] * 2,
+        [{"Id": str(n), "MessageBody": ""} for n in range(11)],
+    ],
+    ids=["none", "twice the same", "eleven"],
+)
+def test_a_queue_refuses_a_batch_as_moto_does(
+    monkeypatch: pytest.MonkeyPatch, entries: Any
+) -> None:
+    _credentials(monkeypatch)
+    codes = []
+    with mock_aws():
+        real = boto3.client("sqs")
+        url = real.create_queue(QueueName="q")["QueueUrl"]
+        for client in (real, Queue(lambda _url, _body: None)):
+            with pytest.raises(ClientError) as caught:
+                client.send_message_batch(QueueUrl=url, Entries=entries)
+            codes.append(caught.value.response["Error"]["Code"])
+    assert codes[0] == codes[1]
+
+
 def test_a_transaction_with_the_same_token_is_the_same_one() -> None:
     table = Table(lambda: 0.0)
     write = [
@@ -260,14 +328,16 @@ def moto_is_wrong(vault: Vault, operation: str, asked: dict[str, str]) -> bool:
 
     It writes to a secret that is scheduled for deletion; it takes a label away before it refuses to
     put it where there is no version, and gives a version that keeps AWSCURRENT AWSPREVIOUS too. It
-    answers a creation that comes again with whatever version is current by then.
+    answers a creation that comes again with whatever version is current by then, and so it answers
+    one whose secret is scheduled for deletion.
     """
     if "s" not in vault.secrets or operation in {"delete_secret", "restore_secret"}:
         return False
     secret, to = vault.secrets["s"], asked.get("MoveToVersionId", "")
     if operation == "create_secret":
         stages, _ = described(vault)
-        return "AWSCURRENT" not in stages.get(asked["ClientRequestToken"], [])
+        current = "AWSCURRENT" in stages.get(asked["ClientRequestToken"], [])
+        return not current or secret.scheduled_at is not None
     return secret.scheduled_at is not None or (
         bool(to) and (to not in secret.values or to == asked["RemoveFromVersionId"])
     )

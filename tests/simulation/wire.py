@@ -108,6 +108,7 @@ class Client:
     def __getattr__(self, operation: str) -> Callable[..., Any]:
         def call(**asked: Any) -> Any:
             world = self._world()
+            world.watch.calls(world.scheduler.current, operation, asked)
             return world.wire.call(self._service, operation, asked)
 
         self.__dict__[operation] = call
@@ -163,7 +164,9 @@ class Wire:
                 continue
             if fault is None or attempt >= times:
                 step.outcome = f"{fault}, then again: " if fault else ""
-                return self._effect(service, operation, asked, step)
+                answer = self._effect(service, operation, asked, step)
+                self.world.watch.answers(process, answer)
+                return answer
             self.trouble = scheduler.now
             if fault in {Fault.FROZEN, Fault.SLOW}:
                 return self._delayed(fault, service, operation, asked, step, process)

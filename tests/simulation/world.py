@@ -104,7 +104,7 @@ class World:
         self.scheduler = Scheduler(self.seed)
         self.random = random.Random(self.seed)
         self.wire = Wire(self, self.weather)
-        self.table = Table(self.clock, lag=self._lag, changed=self._row)
+        self.table = Table(self.clock, lag=self._lag, leaves=self._refused, changed=self._row)
         self.vault = Vault(
             self.clock,
             lag=lambda: self._lag() * 20,
@@ -115,7 +115,7 @@ class World:
         self.backends = {
             "dynamodb": self.table,
             "secretsmanager": self.vault,
-            "sqs": Queue(self._sent),
+            "sqs": Queue(self._sent, refuses=self._refused),
             "events": Bus(self._put, refuses=self._refused),
             "kms": self.kms,
         }
@@ -185,7 +185,9 @@ class World:
         def run() -> Any:
             container = warm.take(function)
             try:
-                return container.handler(event, Context(function_name=function))
+                result = container.handler(event, Context(function_name=function))
+                self.watch.ended(process, function, result)
+                return result
             except Killed:
                 self._note(process.name, "killed" if process.doomed else "timed out")
                 raise
@@ -233,8 +235,12 @@ class World:
     # What AWS does
 
     def sweep(self) -> None:
+        """Deliver the schedule's event, sometimes twice."""
         event = {"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}
-        self.invoke("sweep", event, name=f"sweep {self._number('sweep')}")
+        name = f"sweep {self._number('sweep')}"
+        self.invoke("sweep", event, name=name)
+        if self.random.random() < self.weather.twice:
+            self.invoke("sweep", event, name=f"{name} again")
 
     def reconcile(self) -> None:
         event = {"task": "reconcile"}
@@ -270,6 +276,7 @@ class World:
             }
             since = self.scheduler.now
             asked = self.invoke("check", {"Records": [record]}, name=f"{name} try {attempt + 1}")
+            asked.kept |= {"message": json.loads(message), "since": self.clock()}
             self.scheduler.wait(asked)
             if asked.result == {"batchItemFailures": []}:
                 return

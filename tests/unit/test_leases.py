@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 
 from namely_link import bootstrap
+from namely_link.aws.table import SHARDS
+from namely_link.commands.ports import SweepPorts
 from namely_link.domain.lifecycle import (
     CHECK_WITHIN,
     LATE,
     LEASE,
     SWEEP_LEASE,
+    SWEEP_TURN,
     TIMEOUTS,
     WORST_CALL,
 )
@@ -54,12 +57,58 @@ def test_the_sweeps_lease_covers_the_worst_call() -> None:
     assert SWEEP_LEASE >= WORST_CALL + MARGIN
 
 
-def test_the_worst_call_is_what_the_clients_allow() -> None:
+def worst_call(tries: int) -> timedelta:
+    """Return what a call takes whose every try, so many, is cut off, with botocore's pauses."""
     config = bootstrap._AWS
-    tries = config.retries["total_max_attempts"]
     pauses = sum(2**number for number in range(tries - 1))
-    each = config.connect_timeout + config.read_timeout
-    assert timedelta(seconds=tries * each + pauses) <= WORST_CALL
+    return timedelta(seconds=tries * (config.connect_timeout + config.read_timeout) + pauses)
+
+
+TRIES = bootstrap._AWS.retries["total_max_attempts"]
+LONGEST_PROBE = timedelta(seconds=TEMPLATE["Parameters"]["NamelyDeadlineSeconds"]["MaxValue"])
+"""All questions to Namely together, with the largest deadline that a stack may have."""
+CALLS_OF_A_CHECK = 4
+"""To AWS: the row, the secret, the write, and where its answer was lost, the row once more."""
+
+
+def test_the_worst_call_is_what_the_clients_allow() -> None:
+    assert worst_call(TRIES) <= WORST_CALL
+
+
+def test_a_check_has_time_for_all_its_questions_and_for_every_call_at_its_worst() -> None:
+    source = functions()["check"]["Events"]["Queue"]["Properties"]
+    each = LONGEST_PROBE + CALLS_OF_A_CHECK * worst_call(TRIES)
+    assert source["BatchSize"] * each <= TIMEOUTS["check"]
+
+
+def test_a_message_is_out_of_sight_for_six_times_as_long_as_a_check_may_run() -> None:
+    queue = TEMPLATE["Resources"]["CheckQueue"]["Properties"]
+    assert queue["VisibilityTimeout"] == 6 * TIMEOUTS["check"].total_seconds()
+
+
+def test_a_check_that_failed_is_tried_again_before_the_sweep_asks_for_another() -> None:
+    queue = TEMPLATE["Resources"]["CheckQueue"]["Properties"]
+    assert timedelta(seconds=queue["VisibilityTimeout"]) < CHECK_WITHIN
+
+
+@pytest.mark.parametrize("name", ["link", "intake"])
+def test_a_link_whose_questions_take_all_their_time_survives_a_call_that_stalls(name: str) -> None:
+    """API Gateway waits for 29 seconds at most. What takes longer dies, and is tidied up."""
+    assert LONGEST_PROBE + worst_call(1) < TIMEOUTS[name] <= timedelta(seconds=29)
+
+
+def test_a_sweep_begins_nothing_that_can_not_end_within_its_time() -> None:
+    assert timedelta(seconds=SweepPorts.seconds) + 2 * WORST_CALL < TIMEOUTS["sweep"]
+    assert timedelta(seconds=SweepPorts.reconcile_seconds) < TIMEOUTS["sweep"]
+
+
+def test_a_turn_covers_a_sweep_and_is_over_when_the_next_one_comes() -> None:
+    assert timedelta(seconds=SweepPorts.seconds) + MARGIN < SWEEP_TURN
+    assert timedelta(minutes=1) >= SWEEP_TURN + MARGIN
+
+
+def test_every_shard_has_a_thread_and_a_connection_to_itself() -> None:
+    assert bootstrap.sweepers()._max_workers == SHARDS <= bootstrap._AWS.max_pool_connections
 
 
 def test_no_attempt_is_open_two_minutes_after_the_last_fault() -> None:

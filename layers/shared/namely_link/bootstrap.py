@@ -18,6 +18,7 @@ from namely_link.aws.queue import CheckQueue, DeadLetters
 from namely_link.aws.seal import KmsSeal
 from namely_link.aws.sessions import SessionTable
 from namely_link.aws.table import SHARDS, Table
+from namely_link.aws.turn import SweepTurn
 from namely_link.aws.vault import SecretsManagerVault, SigningKeys
 from namely_link.commands.ports import (
     ChangePorts,
@@ -62,6 +63,11 @@ def executor() -> Executor:
     Beside those of `ASKED` these are the negative control and the writing of the row.
     """
     return ThreadPoolExecutor(max_workers=len(ASKED) + 2)
+
+
+def sweepers() -> Executor:
+    """Return what sweeps every shard at the same time; each has a connection to itself."""
+    return ThreadPoolExecutor(max_workers=SHARDS)
 
 
 def table(settings: Settings) -> Table:
@@ -136,10 +142,13 @@ def change_ports(settings: ApiSettings | IntakeSettings, rows: Table) -> ChangeP
 
 def sweep_ports(settings: SweepSettings) -> SweepPorts:
     """Return everything that the sweep and the daily reconciling touch."""
+    rows = table(settings)
     return SweepPorts(
-        accounts=accounts(table(settings)),
+        accounts=accounts(rows),
         vault=vault(settings),
         checks=checks(settings.check_queue),
+        turn=SweepTurn(table=rows),
+        executor=sweepers,
         now=now,
         recovery_days=settings.recovery_days,
         shards=SHARDS,

@@ -20,7 +20,7 @@ from namely_link.domain.problems import StorageError, UnreadableError
 from namely_link.domain.values import moment, new_id, timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from namely_link.aws.table import Item, Table
@@ -63,6 +63,19 @@ class AccountTable:
         """Read an account, or what is left of one, consistently; raises UnreadableError."""
         stored = self.table.get(account_key(account_id))
         return rows.row_of(stored) if stored else None
+
+    def rows(self, account_ids: Sequence[str]) -> dict[str, Account | Tombstone | UnreadableError]:
+        """Read many rows, consistently; those that are not there are left out."""
+        found: dict[str, Account | Tombstone | UnreadableError] = {}
+        # Once each: an index that lags may show an account twice, and DynamoDB refuses to read so.
+        keys = [account_key(one) for one in dict.fromkeys(account_ids)]
+        for stored in self.table.get_many(keys):
+            account_id = stored["pk"]["S"].removeprefix("ACCOUNT#")
+            try:
+                found[account_id] = rows.row_of(stored)
+            except UnreadableError as error:
+                found[account_id] = error
+        return found
 
     def read(self, account_id: str) -> Account | None:
         """Read an account, consistently; raises UnreadableError."""

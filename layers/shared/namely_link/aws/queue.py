@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,9 +13,10 @@ from namely_link.domain.problems import StorageError, UnreadableError
 from namely_link.domain.values import Actor, ActorKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 
 _LARGEST: Final = 256 * 1024
@@ -46,6 +48,28 @@ class CheckQueue:
         asked = Asked(account_id=account_id, actor=actor, request_id=request_id)
         _send(self.client, self.url, json.dumps(asdict(asked)))
 
+    def put_all(self, account_ids: Sequence[str], *, actor: Actor) -> list[str]:
+        """Ask for ten checks at most in one call, and return those that were not taken.
+
+        SQS takes or refuses each message by itself.
+
+        Raises:
+            StorageError: each of them may have been asked for.
+        """
+        entries: list[SendMessageBatchRequestEntryTypeDef] = [
+            {
+                "Id": str(number),
+                "MessageBody": json.dumps(
+                    asdict(Asked(account_id=one, actor=actor, request_id=""))
+                ),
+            }
+            for number, one in enumerate(account_ids)
+        ]
+        with _translated("SendMessageBatch"):
+            answer = self.client.send_message_batch(QueueUrl=self.url, Entries=entries)
+        taken = {one["Id"] for one in answer.get("Successful", [])}
+        return [one for number, one in enumerate(account_ids) if str(number) not in taken]
+
 
 @dataclass(frozen=True, kw_only=True)
 class DeadLetters:
@@ -74,10 +98,16 @@ class DeadLetters:
 
 
 def _send(client: SQSClient, url: str, body: str) -> None:
-    try:
+    with _translated("SendMessage"):
         client.send_message(QueueUrl=url, MessageBody=body)
+
+
+@contextmanager
+def _translated(operation: str) -> Iterator[None]:
+    try:
+        yield
     except (ClientError, BotoCoreError) as error:
-        msg = f"SendMessage: {type(error).__name__}"
+        msg = f"{operation}: {type(error).__name__}"
         raise StorageError(msg) from error
 
 

@@ -30,7 +30,7 @@ from namely_link.domain.account import (
     Tombstone,
     Unsettled,
 )
-from namely_link.domain.lifecycle import LEASE, Event, LedgerEntry, due_at
+from namely_link.domain.lifecycle import LEASE, TOKEN_LIFETIME, Event, LedgerEntry, due_at
 from namely_link.domain.problems import ConflictError, StorageError, UnreadableError
 from namely_link.domain.sessions import ApiKey, ConnectSession, Linked, PortalSession
 from namely_link.domain.values import (
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from namely_link.commands.ports import Done
+    from namely_link.domain.values import Capability
 
 type Item = dict[str, Any]
 """An item as botocore has it."""
@@ -58,6 +59,14 @@ type Values = dict[str, Any]
 
 SHARDS: Final = 8
 """Partitions of the index of what is due."""
+
+_CAPABILITIES: Final = (
+    *("own_profile", "profiles", "other_profiles"),
+    *("work_fields", "personal_fields", "salary", "ssn"),
+)
+"""What `sees` says of a token by a letter each, in this order for good: rows are read by it. What
+has others, of another release, says them by name in `capabilities`."""
+_LETTERS: Final[dict[str, Capability]] = {"y": "yes", "n": "no", "u": "unknown"}
 
 _UNDONE: Final = "undone"
 """The status of a tombstone's row."""
@@ -147,7 +156,7 @@ def _account(found: Values, stored: Item) -> Account:
         key: found[key]
         for key in (
             *("id", "subdomain", "secret_name", "created_at", "revision", "fence", "type"),
-            *("token_hint", "token_expires_by", "label", "metadata", "linked_at"),
+            *("token_hint", "label", "metadata", "linked_at"),
         )
         if key in found
     }
@@ -158,6 +167,7 @@ def _account(found: Values, stored: Item) -> Account:
         receipt=_receipt(found),
         health=_health(found),
         secret=_made(SecretVersion, found.get("secret")),
+        token_expires_by=found.get("token_expires_by") or _expires_by(found.get("linked_at", "")),
         changed_at=found.get("changed_at") or found.get("linked_at", ""),
         parking=_parking(found),
         deletion=_deletion(found),
@@ -165,6 +175,10 @@ def _account(found: Values, stored: Item) -> Account:
         unsettled=_unsettled(found),
         stored=stored,
     )
+
+
+def _expires_by(linked_at: str) -> str:
+    return timestamp(moment(linked_at) + TOKEN_LIFETIME) if linked_at else ""
 
 
 def _receipt(found: Values) -> Receipt | None:
@@ -175,9 +189,20 @@ def _receipt(found: Values) -> Receipt | None:
         site=_made(Site, found.get("site")) or Site("", ""),
         identity=identity,
         visible_people=found.get("visible_people"),
-        capabilities=found.get("capabilities", {}),
+        capabilities=found.get("capabilities") or _named(found.get("sees", "")),
         warnings=tuple(AccountWarning(one) for one in found.get("warnings", [])),
     )
+
+
+def _named(sees: str) -> dict[str, Capability]:
+    return {name: _LETTERS[one] for name, one in zip(_CAPABILITIES, sees, strict=False)}
+
+
+def _lettered(capabilities: Mapping[str, Capability]) -> str:
+    """Return what a token sees by letters, '' where they can't say it."""
+    letters: dict[str, str] = {answer: letter for letter, answer in _LETTERS.items()}
+    said = "".join(letters.get(capabilities.get(name, ""), "") for name in _CAPABILITIES)
+    return said if len(said) == len(capabilities) == len(_CAPABILITIES) else ""
 
 
 def _health(found: Values) -> Health:
@@ -246,10 +271,14 @@ def _values_of(state: Account | Tombstone) -> Values:
 
 
 def _account_values(account: Account) -> Values:
+    """Return the fields of a row; one that equals what is read where it is absent is None.
+
+    DynamoDB charges each write of a row once for the table and once for each index, by the KiB.
+    """
     receipt, health, deletion = account.receipt, account.health, account.deletion
-    due = due_at(account)
-    gone = asdict(deletion) if deletion else {}
-    return {
+    due, gone = due_at(account), asdict(deletion) if deletion else {}
+    sees = _lettered(receipt.capabilities) if receipt else ""
+    always = {
         "pk": f"ACCOUNT#{account.id}",
         "sk": "ACCOUNT",
         "listing": "account",
@@ -260,12 +289,16 @@ def _account_values(account: Account) -> Values:
         "status": account.status,
         "secret_name": account.secret_name,
         "created_at": account.created_at,
+        "visible_people": receipt.visible_people if receipt else None,  # none at all is an answer
+    }
+    expires_by, changed_at = account.token_expires_by, account.changed_at
+    unless_empty = {
         "revision": account.revision,
-        "type": account.type,
-        "site": asdict(receipt.site if receipt else Site("", "")),
-        "identity": asdict(receipt.identity) if receipt else None,
-        "visible_people": receipt.visible_people if receipt else None,
-        "capabilities": receipt.capabilities if receipt else {},
+        "type": account.type if account.type != "production" else "",
+        "site": asdict(receipt.site) if receipt else {},
+        "identity": asdict(receipt.identity) if receipt else {},
+        "sees": sees,
+        "capabilities": receipt.capabilities if receipt and not sees else {},
         "warnings": list(receipt.warnings) if receipt else [],
         "status_reasons": [asdict(one) for one in health.reasons],
         "checked_at": health.checked_at,
@@ -274,24 +307,25 @@ def _account_values(account: Account) -> Values:
         "refused_at": health.refused_since,
         "failures": health.undetermined,
         "expiry_told": health.expiry_told,
-        "secret": asdict(account.secret) if account.secret else None,
+        "secret": asdict(account.secret) if account.secret else {},
         "token_hint": account.token_hint,
-        "token_expires_by": account.token_expires_by,
+        "token_expires_by": expires_by if expires_by != _expires_by(account.linked_at) else "",
         "label": account.label,
         "metadata": account.metadata,
         "linked_at": account.linked_at,
-        "changed_at": account.changed_at,
+        "changed_at": changed_at if changed_at != account.linked_at else "",
         "parked_until": account.parking.until if account.parking else "",
         "undo_reason": "",
         "recoverable_until": gone.pop("recoverable_until", ""),
-        "deletion": gone if any(gone.values()) else None,
-        "attempt": asdict(account.attempt) if account.attempt else None,
-        "unsettled": asdict(account.unsettled) if account.unsettled else None,
+        "deletion": gone if any(gone.values()) else {},
+        "attempt": asdict(account.attempt) if account.attempt else {},
+        "unsettled": asdict(account.unsettled) if account.unsettled else {},
         "unpromoted": account.unsettled is not None,
-        "due_shard": _shard(account.id) if due else None,
-        "due_at": due or None,
-        "outbox": None,
+        "due_shard": _shard(account.id) if due else "",
+        "due_at": due,
+        "outbox": [],
     }
+    return always | {key: value or None for key, value in unless_empty.items()}
 
 
 def _tombstone_values(tombstone: Tombstone) -> Values:
@@ -433,6 +467,9 @@ def _there[T](made: T | None) -> T:
 
 # Calls
 
+_MOST_KEYS: Final = 100
+"""How many items DynamoDB reads in a call."""
+
 
 class ConditionError(Exception):
     """A condition of a write did not hold; `found` is what it was refused for, where told."""
@@ -481,6 +518,29 @@ class Table:
             return self.client.get_item(TableName=self.name, Key=key, ConsistentRead=True).get(
                 "Item"
             )
+
+    def get_many(self, keys: list[Item]) -> list[Item]:
+        """Read items, consistently and in no order; those that are not there are left out.
+
+        Raises:
+            StorageError: DynamoDB failed, or left all that was asked for to a later call.
+        """
+        found: list[Item] = []
+        left = keys
+        while left:
+            asked, left = left[:_MOST_KEYS], left[_MOST_KEYS:]
+            with translated("BatchGetItem"):
+                answer: Any = self.client.batch_get_item(
+                    RequestItems={self.name: {"Keys": asked, "ConsistentRead": True}}
+                )
+            found += answer.get("Responses", {}).get(self.name, [])
+            # What was too much for one answer, or met a throttled partition.
+            later = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+            if len(later) == len(asked):
+                msg = "BatchGetItem: UnprocessedKeys"
+                raise StorageError(msg)
+            left = later + left
+        return found
 
     def query(self, query: dict[str, Any]) -> Any:  # noqa: ANN401 - a TypedDict of stubs
         """Return the answer to a query.

@@ -9,6 +9,7 @@ from namely_link.domain.account import Status
 from namely_link.domain.lifecycle import Cause
 from namely_link.domain.probe import Verdict, barred
 from namely_link.domain.problems import SecretMissingError
+from namely_link.domain.values import ActorKind
 
 if TYPE_CHECKING:
     from namely_link.commands.ports import CheckPorts
@@ -23,6 +24,9 @@ def check(
 ) -> Account | Tombstone | None:
     """Probe an account and record what it found; None where there is nothing to check.
 
+    What the sweep has asked for is checked once, however often it had to ask; people get a check
+    each time.
+
     Raises:
         ConflictError: the account was changed meanwhile; whoever did it knows better.
         StorageError: the check is to be made again.
@@ -32,7 +36,10 @@ def check(
         return None
     if account.status not in _CHECKED:
         return None
-    cause = Cause(actor=actor, request_id=request_id, now=ports.now())
+    now = ports.now()
+    if actor.kind is ActorKind.SWEEP and not lifecycle.check_wanted(account, now):
+        return None
+    cause = Cause(actor=actor, request_id=request_id, now=now)
     try:
         credential = ports.vault.read(account.secret)
     except SecretMissingError:

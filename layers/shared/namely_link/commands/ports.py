@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from namely_link.domain.account import Account, Due, Tombstone
     from namely_link.domain.lifecycle import Change, Event, Pace, State
     from namely_link.domain.probe import Questions
+    from namely_link.domain.problems import UnreadableError
     from namely_link.domain.sessions import ApiKey, ConnectSession, Linked, PortalSession
     from namely_link.domain.values import Actor, Credential, SecretVersion
 
@@ -46,6 +47,11 @@ class Accounts(Protocol):
 
     def row(self, account_id: str) -> Account | Tombstone | None:
         """Read an account, or what is left of one, consistently."""
+
+    def rows(
+        self, account_ids: Sequence[str]
+    ) -> Mapping[str, Account | Tombstone | UnreadableError]:
+        """Read many rows, consistently; those that are not there are left out."""
 
     def of_pair(self, owner_id: str, subdomain: str) -> Account | None:
         """Return the one account of an owner and a site that is not unlinked, consistently."""
@@ -175,6 +181,19 @@ class Checks(Protocol):
     def put(self, account_id: str, *, actor: Actor, request_id: str = "") -> None:
         """Ask for a check."""
 
+    def put_all(self, account_ids: Sequence[str], *, actor: Actor) -> Sequence[str]:
+        """Ask for ten checks at most, and return those that were not taken."""
+
+
+class Turn(Protocol):
+    """Who sweeps at this moment: one sweep at a time, since two do no more than one."""
+
+    def take(self, *, now: datetime, until: datetime) -> str:
+        """Return what the turn is given back by, '' where another sweep is at work."""
+
+    def give_back(self, taken: str, *, now: datetime) -> None:
+        """End a turn before its time; raises ConflictError where that is over."""
+
 
 class Seal(Protocol):
     """Opens what was sealed for this stack."""
@@ -236,12 +255,17 @@ class SweepPorts:
     accounts: Accounts
     vault: Vault
     checks: Checks
+    turn: Turn
+    executor: Callable[[], Executor]
+    """Makes what looks at every shard at the same time."""
     now: Callable[[], datetime]
     recovery_days: int
     shards: int
     per_shard: int = 200
-    seconds: float = 100
-    """How long a sweep goes on with more, so that it ends by itself."""
+    seconds: float = 35
+    """How long a sweep goes on with more, so that it ends within its turn."""
+    reconcile_seconds: float = 100
+    """How long a reconciling goes on with more, so that it ends by itself."""
 
 
 @dataclass(frozen=True, kw_only=True)

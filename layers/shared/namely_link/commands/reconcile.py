@@ -40,7 +40,7 @@ def reconcile(ports: SweepPorts) -> Reconciled:
     Raises:
         StorageError: the secrets can't be listed.
     """
-    done, end = Reconciled(), ports.now() + timedelta(seconds=ports.seconds)
+    done, end = Reconciled(), ports.now() + timedelta(seconds=ports.reconcile_seconds)
     for secret in ports.vault.stored():
         if ports.now() >= end:
             done.complete = False

@@ -7,17 +7,25 @@ touches the secret; the secret of a tombstone belongs to nobody, and never will 
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from namely_link.domain import lifecycle
 from namely_link.domain.account import Account, Parking, Status, Tombstone
-from namely_link.domain.lifecycle import SWEEP_LEASE, Cause
-from namely_link.domain.problems import ConflictError, Problem, SecretMissingError, StorageError
+from namely_link.domain.lifecycle import SWEEP_LEASE, SWEEP_TURN, Cause
+from namely_link.domain.problems import (
+    ConflictError,
+    Problem,
+    SecretMissingError,
+    StorageError,
+    UnreadableError,
+)
 from namely_link.domain.values import Actor, ActorKind, moment, timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from namely_link.commands.ports import SweepPorts
@@ -25,50 +33,103 @@ if TYPE_CHECKING:
 
 SWEEP: Final = Actor(kind=ActorKind.SWEEP, name="sweep")
 
+_TOGETHER: Final = 10
+"""How many checks the queue takes in one call."""
+
 
 @dataclass(kw_only=True)
 class Swept:
-    """What a sweep did, by word, for how many seconds the oldest had been due, and what failed."""
+    """What a sweep did, by word, for how many seconds the oldest had been due, and what failed.
+
+    `oldest_due` is None where that could not be found out. Faults are named by account, or by shard
+    where it could not be looked at.
+    """
 
     done: Counter[str] = field(default_factory=Counter)
-    oldest_due: int = 0
+    oldest_due: int | None = None
     faults: dict[str, Exception] = field(default_factory=dict)
 
 
-def sweep(ports: SweepPorts) -> Swept:
-    """Do what is due; one account's fault stops no other one: it is told, and stays due."""
-    swept, start = Swept(), ports.now()
-    end = start + timedelta(seconds=ports.seconds)
-    for shard in range(ports.shards):
-        for due in ports.accounts.due(shard, now=start, limit=ports.per_shard):
+def sweep(ports: SweepPorts) -> Swept | None:
+    """Do what is due, in all shards at the same time; None while another sweep is at work.
+
+    One account's fault stops no other one: it is told, and stays due.
+
+    Raises:
+        StorageError: whether another sweep is at work can't be found out.
+    """
+    start = ports.now()
+    turn = ports.turn.take(now=start, until=start + SWEEP_TURN)
+    if not turn:
+        return None
+    with ports.executor() as pool:
+        shards = [pool.submit(_sweep_shard, one, ports, start) for one in range(ports.shards)]
+    parts = [one.result() for one in shards]
+    with suppress(ConflictError, StorageError):  # then it ends by its time
+        ports.turn.give_back(turn, now=ports.now())
+    oldest = [one.oldest_due for one in parts if one.oldest_due is not None]
+    return Swept(
+        done=sum((one.done for one in parts), Counter()),
+        oldest_due=max(oldest) if len(oldest) == len(parts) else None,
+        faults={name: error for one in parts for name, error in one.faults.items()},
+    )
+
+
+def _sweep_shard(shard: int, ports: SweepPorts, start: datetime) -> Swept:
+    """Do what is due in one shard, the longest first, until the sweep's time is over."""
+    swept, end = Swept(), start + timedelta(seconds=ports.seconds)
+    queued: list[Account] = []
+    with _noted(f"shard {shard}", swept):
+        due = ports.accounts.due(shard, now=start, limit=ports.per_shard)
+        swept.oldest_due = max((_seconds_since(one.at, start) for one in due), default=0)
+        rows = ports.accounts.rows([one.account_id for one in due])
+        for one in due:
             if ports.now() >= end:
-                return swept
-            swept.oldest_due = max(swept.oldest_due, _seconds_since(due.at, start))
-            try:
-                swept.done[finish(due.account_id, ports)] += 1
-            except (ConflictError, Problem):
-                swept.done["busy"] += 1  # whoever was faster knows better
-            except Exception as error:  # noqa: BLE001 - a row that nobody foresaw stops no other
-                swept.faults[due.account_id] = error
+                break
+            with _noted(one.account_id, swept):
+                match finish(rows.get(one.account_id), ports):
+                    case Account() as account:
+                        queued.append(account)
+                    case done:
+                        swept.done[done] += 1
+            if len(queued) == _TOGETHER:
+                _hand_over(queued, ports, swept)
+                queued = []
+        _hand_over(queued, ports, swept)
     return swept
+
+
+@contextmanager
+def _noted(name: str, swept: Swept) -> Iterator[None]:
+    try:
+        yield
+    except (ConflictError, Problem):
+        swept.done["busy"] += 1  # whoever was faster knows better
+    except Exception as error:  # noqa: BLE001 - a row that nobody foresaw stops no other
+        swept.faults[name] = error
 
 
 def _seconds_since(at: str, now: datetime) -> int:
     return int((now - moment(at)).total_seconds())
 
 
-def finish(account_id: str, ports: SweepPorts) -> str:
+def finish(row: Account | Tombstone | UnreadableError | None, ports: SweepPorts) -> str | Account:
     """Do the one thing that an account needs next, and say what.
+
+    An account is returned where that is a check: its row says already that one is in the queue,
+    since a write after it would refuse what the check finds. It is to be handed over.
 
     Raises:
         ConflictError, Problem: it was changed meanwhile; it stays due if there is more to do.
         StorageError: it stays due.
         UnreadableError: its row can't be read.
     """
-    row, now = ports.accounts.row(account_id), ports.now()
+    now = ports.now()
     match row:
         case None:
             return "gone"
+        case UnreadableError():
+            raise row
         case Tombstone():
             return _bury(row, ports)
         case Account(understood=False):
@@ -87,21 +148,28 @@ def finish(account_id: str, ports: SweepPorts) -> str:
         case Account() if row.attempt or lifecycle.settling_due(row, now):
             return _settle(row, ports)
         case Account() if lifecycle.check_due(row, now):
-            return _ask_for_check(row, ports)
+            return ports.accounts.commit(lifecycle.queued(row, now))
         case _:
             ports.accounts.commit(lifecycle.refiled(row))
             return "early"
 
 
-def _ask_for_check(account: Account, ports: SweepPorts) -> str:
-    """Hand a check to the queue: first in the row, since a write later would refuse its finding."""
-    queued = ports.accounts.commit(lifecycle.queued(account, ports.now()))
+def _hand_over(queued: list[Account], ports: SweepPorts, swept: Swept) -> None:
+    """Hand checks to the queue; the row of one that it did not take says so, and stays due."""
+    if not queued:
+        return
+    ids = [one.id for one in queued]
+    error: Exception = StorageError("SendMessageBatch: not taken")
     try:
-        ports.checks.put(account.id, actor=SWEEP)
-    except StorageError:
-        ports.accounts.commit(lifecycle.not_queued(queued))
-        raise
-    return "queued"
+        left = set(ports.checks.put_all(ids, actor=SWEEP))
+    except StorageError as failed:
+        left, error = set(ids), failed
+    swept.done["queued"] += len(set(ids) - left)
+    for account in queued:
+        if account.id in left:
+            with _noted(account.id, swept):
+                ports.accounts.commit(lifecycle.not_queued(account))
+                swept.faults[account.id] = error
 
 
 def _cause(ports: SweepPorts) -> Cause:

@@ -41,7 +41,7 @@ TIMEOUTS: Final = {
     "link": timedelta(seconds=29),
     "intake": timedelta(seconds=29),
     "api": timedelta(seconds=29),
-    "check": timedelta(seconds=29),
+    "check": timedelta(seconds=120),
     "sweep": timedelta(seconds=120),
 }
 """How long each function that writes rows may run; a test holds them to the template."""
@@ -51,6 +51,9 @@ LEASE: Final = max(TIMEOUTS[name] for name in ("link", "intake", "api")) + timed
 
 SWEEP_LEASE: Final = timedelta(seconds=45)
 """How long the sweep holds one of the rows that it works at, one after the other."""
+
+SWEEP_TURN: Final = timedelta(seconds=50)
+"""For how long a sweep keeps others from sweeping: one that died costs none of the next minute."""
 
 WORST_CALL: Final = timedelta(seconds=30)
 """What one call to AWS can take with all its retries (24 s, see `bootstrap`), and some more."""
@@ -262,6 +265,11 @@ def check_due(account: Account, now: datetime) -> bool:
         return False
     health = account.health
     return (health.queued_until or health.next_check_at) <= timestamp(now)
+
+
+def check_wanted(account: Account, now: datetime) -> bool:
+    """Whether the check that the sweep has asked for is still to be made: none was meanwhile."""
+    return bool(account.health.queued_until) or account.health.next_check_at <= timestamp(now)
 
 
 def check_not_stale(changed_at: str, asked_at: str) -> None:
