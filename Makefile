@@ -32,6 +32,8 @@ help:
 	@echo "make invoke FUNCTION=link EVENT=events/link/health.json   give an event to a function"
 	@echo "                       (these: LOCAL=1 for what make run runs, STACK=... REGION=... on AWS)"
 	@echo "make screenshots       pictures of every state of the pages, into docs/screenshots"
+	@echo "make cost              what a month costs, by service and size, into docs/cost.md"
+	@echo "make memory            measure the functions first, against the emulator: which memory is best"
 	@echo "make lock              pin the requirements anew"
 
 $(VENV): requirements/dev.txt
@@ -73,6 +75,7 @@ lint-style:
 lint-types:
 	.venv/bin/mypy layers/shared/namely_link simulator local deployment shapes
 	for app in functions/*; do MYPYPATH=$$app:layers/shared .venv/bin/mypy $$app/app.py || exit 1; done
+	MYPYPATH=layers/shared:tests .venv/bin/mypy estimate
 
 lint-template:
 	AWS_DEFAULT_REGION=eu-central-1 SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam validate --lint
@@ -95,6 +98,14 @@ mutants: $(VENV)
 
 screenshots: $(VENV) $(SAM)
 	$(RUN) tests/browser/screenshots.py
+
+.PHONY: cost memory
+
+cost: $(VENV)
+	@PYTHONPATH=layers/shared:.:tests .venv/bin/python -B -m estimate
+
+memory: $(VENV) $(SAM)
+	@PYTHONPATH=layers/shared:.:tests .venv/bin/python -B -m estimate --measure
 
 AT = $(if $(STACK),--stack "$(STACK)") $(if $(REGION),--region "$(REGION)")
 WHERE = $(AT) $(if $(LOCAL),--local)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def filled(text: str, name: str, part: str) -> str:
     """Return a text with the part between its marks replaced."""
     marks = re.compile(
-        rf"((?:<!-- |// ){name}: made by `make shapes`[^\n]*\n).*?((?:<!-- |// )end)", re.S
+        rf"((?:<!-- |// ){name}: made by `make [a-z]+`[^\n]*\n).*?((?:<!-- |// )end)", re.S
     )
     found, times = marks.subn(lambda mark: mark[1] + part + mark[2], text)
     if times != 1:
