@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from deployment.template import Template
 from namely_link.outgoing.webhook import SECONDS, Message, signatures
 from templates import ROOT, TEMPLATE
 
@@ -27,11 +28,22 @@ def test_without_an_address_there_is_nothing_of_a_webhook(name: str) -> None:
     assert TEMPLATE["Conditions"]["Webhook"] == {"Not": [{"Equals": [{"Ref": "WebhookUrl"}, ""]}]}
 
 
+@pytest.mark.parametrize(
+    ("secret", "refused"), [("", True), ("unset", True), (f"whsec_{'A' * 32}", False)]
+)
+def test_make_deploy_tells_of_a_webhook_without_a_secret(secret: str, refused: bool) -> None:
+    values = {"WebhookUrl": "https://h.example/", "WebhookSecret": secret}
+    faults = Template.read(ROOT / "template.yaml").faults(values)
+    assert ["WebhookUrl needs WebhookSecret" in one for one in faults] == [True] * refused
+
+
 def test_a_webhook_without_a_secret_is_refused() -> None:
     rule = TEMPLATE["Rules"]["WebhookIsSigned"]
     assert rule["RuleCondition"] == {"Not": [{"Equals": [{"Ref": "WebhookUrl"}, ""]}]}
     (asserted,) = rule["Assertions"]
-    assert asserted["Assert"] == {"Not": [{"Equals": [{"Ref": "WebhookSecret"}, ""]}]}
+    # The second is what a stack of an earlier release without a webhook has, and keeps.
+    missing = [{"Equals": [{"Ref": "WebhookSecret"}, one]} for one in ("", "unset")]
+    assert asserted["Assert"] == {"Not": [{"Or": missing}]}
     assert PARAMETERS["WebhookSecret"]["Default"] == ""
 
 
@@ -60,7 +72,7 @@ def test_a_secret_is_base64_of_24_to_64_bytes(name: str, size: int) -> None:
 @pytest.mark.parametrize(
     "odd",
     [
-        "unset",
+        "whsec",
         base64.b64encode(b"x" * 24).decode(),
         *("whsec_" + base64.b64encode(b"x" * size).decode() for size in (0, 23, 67)),
         "whsec_" + "A" * 33,
@@ -71,6 +83,12 @@ def test_a_secret_is_base64_of_24_to_64_bytes(name: str, size: int) -> None:
 )
 def test_what_is_no_secret_is_refused(name: str, odd: str) -> None:
     assert not re.fullmatch(PARAMETERS[name]["AllowedPattern"], odd)
+
+
+def test_an_upgrade_keeps_the_default_of_earlier_releases() -> None:
+    # CloudFormation holds a value that it keeps to the new pattern.
+    assert re.fullmatch(PARAMETERS["WebhookSecret"]["AllowedPattern"], "unset")
+    assert not re.fullmatch(PARAMETERS["WebhookSecretBefore"]["AllowedPattern"], "unset")
 
 
 def test_the_keys_are_the_two_secrets_in_the_form_that_is_read() -> None:
