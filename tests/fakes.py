@@ -477,7 +477,10 @@ class FakeSeal:
         return json.dumps({"token": token, "context": context})
 
     def unseal(self, sealed: str, **context: str) -> str:
-        found = json.loads(sealed)
+        try:
+            found = json.loads(sealed)
+        except ValueError:
+            raise SealBrokenError("no seal") from None
         if found["context"] != context:
             raise SealBrokenError("another context")
         return found["token"]

@@ -110,7 +110,7 @@ def _request(kind: str, detail: dict[str, Any]) -> Request:
             request = LinkRequest(
                 owner=Owner(fields.owner_id(), fields.text("owner_name", required=True)),
                 subdomain=parse_subdomain(fields.typed("subdomain")).label,
-                sealed_token=fields.typed("sealed_token", most=8192),
+                sealed_token=fields.typed("sealed_token", most=8193),  # one too many is no Base64
                 expires_at=_expiry(fields),
                 label=fields.text("label", most=100),
                 metadata=fields.metadata() or {},

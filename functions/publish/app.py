@@ -10,7 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from namely_link import bootstrap
 from namely_link.aws.outbox import published
-from namely_link.domain.problems import StorageError, UnreadableError
+from namely_link.domain.problems import RefusedError, StorageError, UnreadableError
 from namely_link.http import documents
 from namely_link.settings import PublishSettings
 
@@ -40,10 +40,11 @@ def dead_letters() -> DeadLetters:
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Put events in the order of the stream, and stop at the first that EventBridge refuses.
+    """Put events in the order of the stream, and stop at the first that EventBridge does not take.
 
     Lambda comes again from there until the stream's end, so the later events of an account wait. A
-    record that can't be read would never be taken: it becomes a dead letter, and an alarm tells.
+    record that can't be read, or has an event that EventBridge refuses for good, would never be
+    taken: it becomes a dead letter, and an alarm tells.
     """
     for record in event["Records"]:
         number = record["dynamodb"]["SequenceNumber"]
@@ -58,12 +59,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 def _publish(change: dict[str, Any]) -> None:
     try:
         events = [(one.type, documents.event(one, of)) for one, of in published(change)]
-    except UnreadableError as error:
+        bus().put(events)
+    except (UnreadableError, RefusedError) as error:
         dead_letters().put({"unreadable": change})
         metrics.add_metric(name="Unreadable", unit=MetricUnit.Count, value=1)
         logger.error("set aside", error=str(error), sequence_number=change["SequenceNumber"])
         return
-    bus().put(events)
     for kind, detail in events:
         metrics.add_metric(name="Published", unit=MetricUnit.Count, value=1)
         logger.info("published", type=kind, event_id=detail["event_id"])

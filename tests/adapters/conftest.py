@@ -1,17 +1,11 @@
 """AWS in process, by moto, with the table of the template."""
 
-import boto3
 import pytest
-from botocore.config import Config
 from moto import mock_aws
 
 from namely_link.aws.table import Table
+from samples import ONCE, SESSION
 from templates import create_table
-
-SESSION = boto3.Session("testing", "testing", region_name="eu-central-1")
-"""One for all tests: it keeps the descriptions of the services."""
-ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1})
-"""A fault is one, and no test waits for another try of botocore's."""
 
 
 @pytest.fixture

@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
+from botocore.config import Config
+
 from namely_link.domain.account import Account, Receipt, Status
 from namely_link.domain.lifecycle import LEASE, Cause, Event, attempt, held, linked, unlinked
 from namely_link.domain.values import (
@@ -19,6 +22,10 @@ from namely_link.domain.values import (
     timestamp,
 )
 
+SESSION = boto3.Session("testing", "testing", region_name="eu-central-1")
+"""One for all tests: it keeps the descriptions of the services."""
+ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1})
+"""A fault is one, and no test waits for another try of botocore's."""
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 OWNER = Owner("o1", "Owner One")
 ACTOR = Actor(kind=ActorKind.SESSION, name="s1")

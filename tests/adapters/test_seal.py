@@ -57,6 +57,21 @@ def test_what_kms_does_not_take_is_a_broken_seal(kms, seal: KmsSeal, code: str) 
             seal.unseal("YQ==", **BOUND)
 
 
+def test_the_key_is_named_where_a_seal_is_opened(kms, seal: KmsSeal) -> None:
+    """Otherwise KMS looks for it by the text, and a stranger's key looks like a lack of rights."""
+    expected = {"KeyId": seal.key_arn, "CiphertextBlob": b"a", "EncryptionContext": BOUND}
+    with Stubber(kms) as stub:
+        stub.add_response("decrypt", {"Plaintext": TOKEN.encode()}, expected)
+        assert seal.unseal("YQ==", **BOUND) == TOKEN
+
+
+def test_what_is_no_text_does_not_open(kms, seal: KmsSeal) -> None:
+    with Stubber(kms) as stub:
+        stub.add_response("decrypt", {"Plaintext": b"\xff"})
+        with pytest.raises(SealBrokenError, match="no text"):
+            seal.unseal("YQ==", **BOUND)
+
+
 @pytest.mark.parametrize("operation", ["encrypt", "decrypt"])
 def test_a_fault_of_kms_is_translated(kms, seal: KmsSeal, operation: str) -> None:
     with Stubber(kms) as stub:

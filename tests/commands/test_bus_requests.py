@@ -261,6 +261,23 @@ def test_a_seal_that_has_expired_is_refused(world: World) -> None:
     assert detail == f"The seal has expired. {HOW_TO_SEAL}"
 
 
+@pytest.mark.parametrize("sealed", ["", "é", "no seal"])
+def test_what_is_no_seal_is_refused_and_told_once(world: World, sealed: str) -> None:
+    request = link_request(world, sealed_token=sealed)
+    assert refused_seal(world, request) == HOW_TO_SEAL
+    one = asked(world, "Link Requested")
+    assert str(handle(one, request, world.request_ports)) == "repeated"
+    assert [one.event.type for one in world.rows.told] == ["Link Rejected"]
+    assert world.namely.sent == []
+
+
+def test_a_seal_that_can_not_be_opened_now_is_tried_again(world: World) -> None:
+    with world.failing(world.seal, "unseal"), pytest.raises(StorageError):
+        ask_link(world)
+    assert (world.rows.told, world.rows.done) == ([], {})
+    assert ask_link(world) == "linked"
+
+
 def test_a_request_says_nothing_of_its_seal(world: World) -> None:
     assert GOOD not in repr(link_request(world))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.client import BaseClient
 
 from namely_link import bootstrap
 from namely_link.aws.outbox import OutboxTable
@@ -169,6 +170,80 @@ def test_a_seal_opens_for_its_own_request_only(run, house, captured) -> None:
     answer, _ = run("intake/link-requested", detail(**captured))
     assert (answer, listed(house)) == ("refused: invalid_request", [])
     assert "Seal the token with KMS Encrypt" in told()[0][1]["detail"]
+
+
+@pytest.fixture
+def kms_says(monkeypatch: pytest.MonkeyPatch):
+    """Let KMS answer Decrypt with an error; return the calls of it."""
+    real, calls = BaseClient._make_api_call, []
+
+    def say(code: str) -> list[str]:
+        def call(self: Any, operation: str, parameters: dict[str, Any]) -> Any:
+            if operation != "Decrypt":
+                return real(self, operation, parameters)
+            calls.append(operation)
+            said = {"Error": {"Code": code, "Message": "said"}}
+            raise self.exceptions.from_code(code)(said, operation)
+
+        monkeypatch.setattr(BaseClient, "_make_api_call", call)
+        return calls
+
+    return say
+
+
+@pytest.mark.parametrize(
+    "sealed",
+    [
+        "",
+        "no Base64!",
+        "é",
+        SURROGATE,
+        "YQ",
+        "YQ==\n",
+        base64.b64encode(b"x" * 6145).decode(),
+        "A" * 8193,
+        "A" * 100_000,
+        7,
+        ["YQ=="],
+    ],
+    ids=ascii,
+)
+def test_what_can_be_no_seal_is_refused_without_asking_kms(run, kms_says, sealed) -> None:
+    calls = kms_says("KMSInternalException")
+    answers = [run("intake/link-requested", detail(sealed_token=sealed))[0] for _ in range(2)]
+    assert (answers[0], calls) == ("refused: invalid_request", [])
+    assert [kind for kind, _ in told()] == ["Link Rejected"]
+
+
+@pytest.mark.parametrize(
+    "code", ["InvalidCiphertextException", "IncorrectKeyException", "ValidationException"]
+)
+def test_a_text_that_kms_has_not_made_for_this_is_refused_and_told_once(
+    run, kms_says, code: str
+) -> None:
+    calls = kms_says(code)
+    answers = [run("intake/link-requested")[0] for _ in range(2)]
+    assert (answers, calls) == (["refused: invalid_request", "repeated"], ["Decrypt"])
+    assert [kind for kind, _ in told()] == ["Link Rejected"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "AccessDeniedException",
+        "DisabledException",
+        "KMSInvalidStateException",
+        "KMSInternalException",
+        "KeyUnavailableException",
+        "NotFoundException",
+        "ThrottlingException",
+    ],
+)
+def test_a_fault_of_our_own_key_lets_the_request_come_again(run, kms_says, code: str) -> None:
+    kms_says(code)
+    with pytest.raises(StorageError, match=f"Decrypt: {code}"):
+        run("intake/link-requested")
+    assert told() == []
 
 
 def test_a_seal_that_has_expired_is_refused(run, house, seal) -> None:

@@ -12,7 +12,7 @@ from namely_link.aws.accounts import AccountTable
 from namely_link.aws.bus import EventBridgeBus
 from namely_link.aws.queue import DeadLetters
 from namely_link.aws.turn import SweepTurn
-from namely_link.domain.problems import ConflictError, StorageError
+from namely_link.domain.problems import ConflictError, RefusedError, StorageError
 
 MESSAGE = "059f36b4-87a3-44ab-83d2-661975830a7d"
 OPERATOR = {"kind": "portal", "name": "p1"}
@@ -248,6 +248,27 @@ def test_a_record_that_can_not_be_read_is_set_aside_and_the_rest_goes_on(
     assert letter["unreadable"]["SequenceNumber"] == "111"
     assert '"Unreadable":[1.0]' in capsys.readouterr().out
     assert '"message":"set aside"' in logged
+
+
+def test_an_event_that_is_refused_for_good_is_set_aside_and_the_rest_goes_on(
+    run, dead, monkeypatch, capsys
+) -> None:
+    taken: list = []
+
+    def put(_self: object, events: list) -> None:
+        if not taken:
+            taken.append("refused")
+            raise RefusedError("PutEvents: MalformedDetail")
+        taken.extend(kind for kind, _ in events)
+
+    monkeypatch.setattr(EventBridgeBus, "put", put)
+    answer, logged = run("publish/stream", twice)
+    assert (answer, taken) == ({"batchItemFailures": []}, ["refused", "Account Linked"])
+    (letter,) = dead()
+    assert letter["unreadable"]["SequenceNumber"] == "111"
+    told = capsys.readouterr().out
+    assert ('"Unreadable":[1.0]' in told, '"Published":[1.0]' in told) == (True, True)
+    assert '"error":"PutEvents: MalformedDetail"' in logged
 
 
 def test_a_record_that_can_not_be_set_aside_comes_again(run, put, monkeypatch) -> None:

@@ -6,9 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from namely_link.domain.problems import StorageError
+from namely_link.aws.faults import FAULTS, code_of, storage_error
+from namely_link.domain.problems import RefusedError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,6 +20,12 @@ _MOST: Final = 10
 """Entries of one PutEvents."""
 _LARGEST: Final = 256 * 1024
 """Bytes of all entries of one PutEvents. It takes a megabyte by now, which some regions may not."""
+_NEVER: Final = frozenset(
+    ("InvalidArgument", "MalformedDetail", "RedactionFailure", "ValidationException")
+)
+"""What EventBridge answers to an event that it will never take, to a call of too many bytes with
+the last. What it documents as final beside them is about the stack's rights, which can be mended.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,17 +40,26 @@ class EventBridgeBus:
 
         Raises:
             StorageError: one was not taken; those before it were, and may come twice.
+            RefusedError: an event, or a call of several, will never be taken; all others were.
         """
+        refused: set[str] = set()
         for entries in _batches([self._entry(kind, detail) for kind, detail in events]):
             try:
                 answer = self.client.put_events(Entries=entries)
-            except (ClientError, BotoCoreError) as error:
-                msg = f"PutEvents: {type(error).__name__}"
-                raise StorageError(msg) from error
+            except FAULTS as error:
+                if code_of(error) not in _NEVER:
+                    raise storage_error("PutEvents", error) from None
+                refused.add(code_of(error))
+                continue
             if answer["FailedEntryCount"]:
                 codes = {entry.get("ErrorCode", "") for entry in answer["Entries"]} - {""}
-                msg = f"PutEvents: {', '.join(sorted(codes))}"
-                raise StorageError(msg)
+                if not codes or codes - _NEVER:
+                    msg = f"PutEvents: {', '.join(sorted(codes))}"
+                    raise StorageError(msg)
+                refused |= codes
+        if refused:
+            msg = f"PutEvents: {', '.join(sorted(refused))}"
+            raise RefusedError(msg)
 
     def _entry(self, kind: str, detail: dict[str, Any]) -> PutEventsRequestEntryTypeDef:
         return {

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from namely_link.domain.problems import StorageError, UnreadableError
+from namely_link.aws.faults import FAULTS, storage_error
+from namely_link.domain.problems import UnreadableError
 from namely_link.domain.values import Actor, ActorKind
 
 if TYPE_CHECKING:
@@ -106,9 +105,8 @@ def _send(client: SQSClient, url: str, body: str) -> None:
 def _translated(operation: str) -> Iterator[None]:
     try:
         yield
-    except (ClientError, BotoCoreError) as error:
-        msg = f"{operation}: {type(error).__name__}"
-        raise StorageError(msg) from error
+    except FAULTS as error:
+        raise storage_error(operation, error) from None
 
 
 def asked(body: str, *, message_id: str) -> Asked:

@@ -6,9 +6,8 @@ import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from namely_link.domain.problems import SealBrokenError, StorageError
+from namely_link.aws.faults import FAULTS, code_of, storage_error
+from namely_link.domain.problems import SealBrokenError
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
@@ -21,7 +20,9 @@ _BROKEN: Final = frozenset(
     ("InvalidCiphertextException", "IncorrectKeyException", "ValidationException")
 )
 """What KMS answers to a text that it has not made itself, for this key and context; to an empty
-or too long one with the last."""
+or too long one with the last. All others are faults of the stack: the key is named in the call, so
+that AccessDeniedException says nothing of the text. (KMS finds the key by the text otherwise, and
+refuses the role a stranger's.)"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +50,8 @@ class KmsSeal:
                 Plaintext=text.encode(),
                 EncryptionContext=_context(owner_id, subdomain, request_id, expires_at),
             )
-        except (ClientError, BotoCoreError) as error:
-            msg = f"Encrypt: {type(error).__name__}"
-            raise StorageError(msg) from None
+        except FAULTS as error:
+            raise storage_error("Encrypt", error) from None
         return base64.b64encode(sealed["CiphertextBlob"]).decode()
 
     def unseal(
@@ -64,25 +64,33 @@ class KmsSeal:
             StorageError: KMS failed.
         """
         try:
-            ciphertext = base64.b64decode(sealed, validate=True)
-            if not 0 < len(ciphertext) <= _LARGEST:
-                msg = "no ciphertext"
-                raise SealBrokenError(msg)
             opened = self.client.decrypt(
                 KeyId=self.key_arn,
-                CiphertextBlob=ciphertext,
+                CiphertextBlob=_ciphertext(sealed),
                 EncryptionContext=_context(owner_id, subdomain, request_id, expires_at),
             )
+        except FAULTS as error:
+            if code_of(error) in _BROKEN:
+                msg = f"Decrypt: {code_of(error)}"
+                raise SealBrokenError(msg) from None
+            raise storage_error("Decrypt", error) from None
+        try:
             return opened["Plaintext"].decode()
-        except ValueError as error:  # no Base64, or no text inside
-            raise SealBrokenError(type(error).__name__) from None
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            broken = code in _BROKEN
-            raise (SealBrokenError if broken else StorageError)(f"Decrypt: {code}") from None
-        except BotoCoreError as error:
-            msg = f"Decrypt: {type(error).__name__}"
-            raise StorageError(msg) from None
+        except UnicodeDecodeError:
+            msg = "no text inside"
+            raise SealBrokenError(msg) from None
+
+
+def _ciphertext(sealed: str) -> bytes:
+    try:
+        ciphertext = base64.b64decode(sealed, validate=True)
+    except ValueError:
+        msg = "no Base64"
+        raise SealBrokenError(msg) from None
+    if not 0 < len(ciphertext) <= _LARGEST:
+        msg = "no ciphertext"
+        raise SealBrokenError(msg)
+    return ciphertext
 
 
 def _context(owner_id: str, subdomain: str, request_id: str, expires_at: str) -> dict[str, str]:

@@ -15,8 +15,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from namely_link.aws.faults import FAULTS, code_of, storage_error
 from namely_link.domain.account import (
     Account,
     AccountWarning,
@@ -488,17 +489,13 @@ def translated(operation: str) -> Iterator[None]:
     """
     try:
         yield
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        reasons = {one.get("Code") for one in error.response.get("CancellationReasons", [])}
-        if code == "ConditionalCheckFailedException" or "ConditionalCheckFailed" in reasons:
-            said: Any = error.response
-            raise ConditionError(operation, said.get("Item")) from error
-        msg = f"{operation}: {code}"
-        raise StorageError(msg) from error
-    except BotoCoreError as error:
-        msg = f"{operation}: {type(error).__name__}"
-        raise StorageError(msg) from error
+    except FAULTS as error:
+        said: Any = error.response if isinstance(error, ClientError) else {}
+        reasons = {one.get("Code") for one in said.get("CancellationReasons", [])}
+        failed = code_of(error) == "ConditionalCheckFailedException"
+        if failed or "ConditionalCheckFailed" in reasons:
+            raise ConditionError(operation, said.get("Item")) from None
+        raise storage_error(operation, error) from None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from namely_link.aws.faults import FAULTS, code_of
 from namely_link.commands.ports import Stored
 from namely_link.domain.problems import SecretMissingError, StorageError
 from namely_link.domain.values import Credential, SecretVersion, Subdomain, Token
@@ -85,7 +84,7 @@ class SecretsManagerVault:
             )
         except self.client.exceptions.ResourceExistsException:
             return self._put(name=name, credential=credential, attempt_id=attempt_id)
-        except (ClientError, BotoCoreError) as error:
+        except FAULTS as error:
             raise _translated("CreateSecret", error) from None
         return SecretVersion(made["ARN"], made["VersionId"])
 
@@ -109,7 +108,7 @@ class SecretsManagerVault:
                 SecretString=_document(credential),
                 VersionStages=[label],
             )
-        except (ClientError, BotoCoreError) as error:
+        except FAULTS as error:
             raise _translated("PutSecretValue", error) from None
         return SecretVersion(put["ARN"], put["VersionId"])
 
@@ -136,7 +135,7 @@ class SecretsManagerVault:
         """
         try:
             found = self.client.describe_secret(SecretId=version.arn)
-        except (ClientError, BotoCoreError) as error:
+        except FAULTS as error:
             raise _translated("DescribeSecret", error) from None
         if not held():
             msg = "DescribeSecret: too late"
@@ -170,7 +169,7 @@ class SecretsManagerVault:
             if to:
                 raise _translated("UpdateSecretVersionStage", error) from None
             # There is no such version, or it has no such label.
-        except (ClientError, BotoCoreError) as error:
+        except FAULTS as error:
             raise _translated("UpdateSecretVersionStage", error) from None
 
     def read(self, version: SecretVersion) -> Credential:
@@ -182,7 +181,7 @@ class SecretsManagerVault:
         """
         try:
             value = self.client.get_secret_value(SecretId=version.arn, VersionId=version.version_id)
-        except (ClientError, BotoCoreError) as error:
+        except FAULTS as error:
             raise _translated("GetSecretValue", error) from None
         stored = json.loads(value["SecretString"])
         return Credential(Subdomain(stored["subdomain"]), Token(stored["token"]))
@@ -204,7 +203,7 @@ class SecretsManagerVault:
             return None
         except self.client.exceptions.InvalidRequestException:
             return self._deletion_date(name)  # it is scheduled already
-        except (ClientError, BotoCoreError) as error:
+        except FAULTS as error:
             raise _translated("DeleteSecret", error) from None
         return done["DeletionDate"]
 
@@ -219,7 +218,7 @@ class SecretsManagerVault:
             found = self.client.describe_secret(SecretId=name)
         except self.client.exceptions.ResourceNotFoundException:
             return None
-        except (ClientError, BotoCoreError) as error:
+        except FAULTS as error:
             raise _translated("DescribeSecret", error) from None
         if "DeletedDate" not in found:
             msg = "DeleteSecret: refused"
@@ -236,7 +235,7 @@ class SecretsManagerVault:
         """
         try:
             self.client.restore_secret(SecretId=name)
-        except (ClientError, BotoCoreError) as error:
+        except FAULTS as error:
             raise _translated("RestoreSecret", error) from None
 
     def stored(self) -> Iterator[Stored]:
@@ -256,7 +255,7 @@ class SecretsManagerVault:
                         created_at=one["CreatedDate"],
                         labels=one.get("SecretVersionsToStages", {}),
                     )
-        except (ClientError, BotoCoreError) as error:
+        except FAULTS as error:
             raise _translated("ListSecrets", error) from None
 
 
@@ -284,7 +283,7 @@ class SigningKeys:
     def _read(self) -> tuple[bytes, ...]:
         try:
             value = self.client.get_secret_value(SecretId=self.arn)
-        except (ClientError, BotoCoreError) as error:
+        except FAULTS as error:
             raise _translated("GetSecretValue", error) from None
         try:
             said = json.loads(value["SecretString"])
@@ -323,9 +322,7 @@ def _translated(operation: str, error: Exception) -> StorageError | SecretMissin
 
     A secret that is not there, or scheduled to go, was deleted by somebody.
     """
-    kind = type(error).__name__
-    if isinstance(error, ClientError):
-        kind = error.response["Error"]["Code"]
+    kind = code_of(error)
     if kind in _MISSING.get(operation, ()):
         return SecretMissingError(f"{operation}: {kind}")
     return StorageError(f"{operation}: {kind}")

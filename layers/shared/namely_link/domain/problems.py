@@ -30,6 +30,10 @@ class ConflictError(NamelyLinkError):
     """A conditional write found another state than the caller had read."""
 
 
+class RefusedError(NamelyLinkError):
+    """AWS will not take what was sent, however often it comes."""
+
+
 class SecretMissingError(StorageError):
     """Somebody has deleted a secret, or scheduled it for deletion, by hand."""
 
