@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from bench.rows import CHECKED, KIB, account, size, write_units
+from bench.rows import CHECKED, account
+from estimate.capacity import size, write_units
+from estimate.deployed import INDEXES
 from namely_link.aws import table as rows
 from namely_link.aws.accounts import AccountTable
 from namely_link.aws.table import Table, item
@@ -27,6 +29,7 @@ from samples import CAUSE
 from test_limits import ARN, WIDE, largest
 
 SWEEP = Actor(kind=ActorKind.SWEEP, name="sweep")
+KIB = 1024
 PACE = Pace(recheck=timedelta(minutes=5), jitter=lambda: 1.0)
 
 
@@ -64,46 +67,16 @@ def test_a_check_that_finds_nothing_new_writes_twelve_units(table: Table, calls)
     checked(accounts, account().id)
     assert [name for name, _ in calls] == ["GetItem", "PutItem"] * 2
     queued, after = (asked["Item"] for name, asked in calls if name == "PutItem")
-    assert [write_units(before, queued), write_units(queued, after)] == [6, 6]
+    assert [
+        write_units(before, queued, INDEXES),
+        write_units(queued, after, INDEXES),
+    ] == [6, 6]
 
 
 def test_a_realistic_row_is_less_than_a_kibibyte_also_while_a_check_is_queued() -> None:
     one = account()
     queued = lifecycle.queued(replace(one, stored=rows.written(one)), CHECKED)
     assert size(rows.written(one)) < size(rows.written(queued.after)) < KIB
-
-
-def test_a_write_is_charged_as_documented() -> None:
-    """Once for the table and for each index; where a key of the index is another, twice."""
-    small = item({"pk": "p", "sk": "s", "owner_id": "o", "id": "i", "due_shard": "1"})
-    due, later = small | item({"due_at": "1"}), small | item({"due_at": "2"})
-    assert write_units(None, small) == 1 + 1
-    assert write_units(small, small) == 1
-    assert write_units(None, due) == write_units(small, due) == write_units(due, small) == 1 + 1 + 1
-    assert write_units(due, later) == 1 + 1 + 2
-    big = due | item({"x": "x" * 1024})
-    assert write_units(due, big) == write_units(big, due) == 2 + 2 + 0
-    assert write_units(due, None) == 1 + 1 + 1
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("text", 4),
-        ("\u00e9", 2),
-        (7, 2),
-        (1234, 3),
-        (12345, 4),
-        (-12, 3),
-        (1200, 2),
-        (True, 1),
-        ([], 3),
-        (["a"], 5),
-        ({"k": "v"}, 6),
-    ],
-)
-def test_bytes_are_counted_as_documented(value: Any, expected: int) -> None:
-    assert size(item({"n": value})) == 1 + expected
 
 
 # What the release before can't do without
