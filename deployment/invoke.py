@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from deployment.target import CommandError, add_target, read_run, session, target
 from namely_link.domain.values import timestamp
 
-FUNCTIONS: Final = ("link", "pages", "api", "intake", "check", "sweep", "publish")
+FUNCTIONS: Final = ("link", "pages", "api", "intake", "check", "sweep", "publish", "webhook")
 
 
 def main() -> int:

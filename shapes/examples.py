@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from namely_link.aws import queue, table
+from namely_link.aws.bus import SOURCE
 from namely_link.domain import lifecycle
 from namely_link.domain.account import Account, Receipt, Status
 from namely_link.domain.lifecycle import Cause
@@ -157,14 +158,37 @@ def checks() -> dict[str, Any]:
     asker = queue.CheckQueue(client=cast("SQSClient", sent), url="")
     actor = Actor(kind=ActorKind.API_KEY, name="backend")
     asker.put("$ACCOUNT_ID", actor=actor, request_id="c6af9ac6-7b61-11e6-9a41-93e8deadbeef")
+    return _message(json.dumps(json.loads(sent.body)), of="checks")
+
+
+def webhook(*, times: int) -> dict[str, Any]:
+    """Return what `webhook` is given for the n-th time: an event of EventBridge, by a queue."""
+    change = _linked()
+    (told,) = change.events
+    event = {
+        "version": "0",
+        "id": "17793124-05d4-b198-2fde-7ededc63b103",
+        "detail-type": told.type,
+        "source": SOURCE,
+        "account": "123456789012",
+        "time": timestamp(NOW),
+        "region": "eu-central-1",
+        "resources": [],
+        "detail": documents.event(told, change.after),
+    }
+    return _message(json.dumps(event), of="webhook", times=times)
+
+
+def _message(body: str, *, of: str, times: int = 1) -> dict[str, Any]:
+    """Return what Lambda gives a function of one message."""
     return {
         "Records": [
             {
                 "messageId": "059f36b4-87a3-44ab-83d2-661975830a7d",
                 "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
-                "body": json.dumps(json.loads(sent.body)),
+                "body": body,
                 "attributes": {
-                    "ApproximateReceiveCount": "1",
+                    "ApproximateReceiveCount": str(times),
                     "SentTimestamp": "1795521600000",
                     "SenderId": "AIDAIENQZJOLO23YVJ4VO",
                     "ApproximateFirstReceiveTimestamp": "1795521600001",
@@ -172,7 +196,7 @@ def checks() -> dict[str, Any]:
                 "messageAttributes": {},
                 "md5OfBody": "e4e68fb7bd0e697a0ae8f1bb342846b3",
                 "eventSource": "aws:sqs",
-                "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:checks",
+                "eventSourceARN": f"arn:aws:sqs:eu-central-1:123456789012:{of}",
                 "awsRegion": "eu-central-1",
             }
         ]

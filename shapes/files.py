@@ -40,6 +40,8 @@ def made() -> dict[str, str]:
         "functions/api/openapi.json": _openapi(source, components),
         "events/publish/stream.json": examples.stream(),
         "events/check/queue.json": examples.checks(),
+        "events/webhook/event.json": examples.webhook(times=1),
+        "events/webhook/again.json": examples.webhook(times=4),
         "events/schemas/account.json": _titled("Account", declared.whole(documents.Account)),
     }
     for kind in EventType:

@@ -39,6 +39,10 @@ class Certificates:
         """The certificate to trust."""
         return self._authority.cert_pem.bytes().decode()
 
+    def certify(self, host: str, context: ssl.SSLContext) -> None:
+        """Give another server a certificate of this CA."""
+        self._authority.issue_cert(host).configure_cert(context)
+
     def _make(self, host: str, kind: Certificate) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.num_tickets = 0

@@ -1,5 +1,6 @@
 """The simulator as a Python object."""
 
+import ssl
 from types import TracebackType
 from typing import Self, Unpack
 
@@ -56,6 +57,10 @@ class Simulator:
     def ca_pem(self) -> str:
         """The CA certificate to trust."""
         return self._namely.certificates.ca_pem
+
+    def certify(self, host: str, context: ssl.SSLContext) -> None:
+        """Give another server a certificate of the CA."""
+        self._namely.certificates.certify(host, context)
 
     @property
     def credentials(self) -> tuple[Credential, ...]:

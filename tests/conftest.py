@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from local.stack import running
+from receiver import Receiver, receiving
 
 TESTS = Path(__file__).parent
 ORDER = ("browser", "e2e", "simulation", "faults", "functions", "adapters")
@@ -44,7 +45,16 @@ _PARAMETERS = {
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory):
+def webhook():
+    """The receiver of the deployment's webhook."""
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, webhook: Receiver):
     state = tmp_path_factory.mktemp("state")
-    with running(state=state, parameters=_PARAMETERS) as deployed:
+    parameters = {"WebhookUrl": webhook.url, "WebhookSecret": webhook.secret, **_PARAMETERS}
+    with running(state=state, parameters=parameters) as deployed:
+        deployed.simulator.certify("localhost", webhook.context)
         yield deployed

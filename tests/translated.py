@@ -25,13 +25,13 @@ ACCOUNT: Final = "123456789012"
 _FORMS: Final = {
     "AWS::ApiGateway::RestApi": "apigateway:{region}::/restapis/{name}",
     "AWS::DynamoDB::Table": "dynamodb:{region}:{account}:table/{name}",
-    "AWS::Events::ApiDestination": "events:{region}:{account}:api-destination/{name}/1",
     "AWS::Events::EventBus": "events:{region}:{account}:event-bus/{name}",
     "AWS::IAM::ManagedPolicy": "iam::{account}:policy/{name}",
     "AWS::IAM::Role": "iam::{account}:role/{name}",
     "AWS::KMS::Key": "kms:{region}:{account}:key/{name}",
     "AWS::Lambda::Function": "lambda:{region}:{account}:function:{name}",
     "AWS::Logs::LogGroup": "logs:{region}:{account}:log-group:{name}:*",
+    "AWS::SecretsManager::Secret": "secretsmanager:{region}:{account}:secret:{name}-AbCdEf",
     "AWS::SQS::Queue": "sqs:{region}:{account}:{name}",
 }
 """What follows `arn:aws:`; of other types no policy says anything."""
@@ -142,7 +142,7 @@ class Deployed:
         kind = self.template["Resources"][name]["Type"]
         if attribute == "StreamArn":
             return f"{self._attribute(name, 'Arn')}/stream/2026-11-25T00:00:00.000"
-        if attribute == "Arn" and kind in _FORMS:
+        if attribute in {"Arn", "Id"} and kind in _FORMS:
             form = _FORMS[kind].format(region=self.region, account=ACCOUNT, name=self.name(name))
             return f"arn:aws:{form}"
         return f"arn:aws:other:{self.region}:{ACCOUNT}:{self.name(name)}:{attribute}"

@@ -24,7 +24,7 @@ from namely_link.aws.queue import CheckQueue, DeadLetters
 from namely_link.aws.seal import KmsSeal
 from namely_link.aws.sessions import SessionTable
 from namely_link.aws.table import ABSENT, Table, item
-from namely_link.aws.vault import SecretsManagerVault
+from namely_link.aws.vault import SecretsManagerVault, SigningKeys
 from namely_link.domain.credentials import parse_credential
 from namely_link.domain.problems import (
     ConflictError,
@@ -272,6 +272,16 @@ WAYS = (
         do=lambda client: vault(client).read(HELD),
         final={
             "ResourceNotFoundException": (SecretMissingError, MISSING),
+            "InvalidRequestException": (SecretMissingError, UNUSABLE),
+        },
+    ),
+    Way(
+        name="read the webhook's keys",
+        function="vault.SigningKeys._read",
+        operation="GetSecretValue",
+        do=lambda client: SigningKeys(client=client, arn=ARN, monotonic=lambda: 0).read(),
+        final={
+            "ResourceNotFoundException": (SecretMissingError, "it is told with the event"),
             "InvalidRequestException": (SecretMissingError, UNUSABLE),
         },
     ),

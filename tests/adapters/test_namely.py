@@ -30,6 +30,7 @@ from namely_link.domain.problems import MEANINGS, Reason
 from namely_link.domain.values import Subdomain, Token
 from namely_link.namely import api as adapter
 from namely_link.namely.api import NamelyApi
+from namely_link.outgoing import sockets
 from simulator import Simulator
 from simulator import catalogue as simulated
 from simulator.catalogue import credentials
@@ -156,7 +157,7 @@ def test_a_public_address_is_dialled(monkeypatch: pytest.MonkeyPatch) -> None:
         "getaddrinfo",
         lambda *_args, **_options: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("8.8.8.8", 443))],
     )
-    assert adapter._public_addresses("acme.namely.com", 443) == ["8.8.8.8"]
+    assert sockets.public_addresses("acme.namely.com", 443) == ["8.8.8.8"]
 
 
 @pytest.mark.parametrize(

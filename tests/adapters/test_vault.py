@@ -5,6 +5,7 @@ there a secret that is scheduled for deletion takes no version and moves no labe
 new secret, and DescribeSecret leaves versions without a label out.
 """
 
+import base64
 import json
 import re
 import traceback
@@ -18,7 +19,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from botocore.stub import Stubber
 
-from namely_link.aws.vault import CANDIDATE, SecretsManagerVault
+from namely_link.aws.vault import CANDIDATE, KEYS_KEPT, SecretsManagerVault, SigningKeys
 from namely_link.commands.ports import Stored
 from namely_link.domain.credentials import parse_credential
 from namely_link.domain.problems import SecretMissingError, StorageError
@@ -605,3 +606,58 @@ def test_only_what_says_so_is_a_missing_secret(
             call(vault)
         stub.assert_no_pending_responses()
     assert isinstance(caught.value, SecretMissingError) is missing
+
+
+# What the webhook is signed with
+
+CURRENT, EARLIER = b"c" * 24, b"e" * 64
+
+
+def whsec(key: bytes) -> str:
+    return "whsec_" + base64.b64encode(key).decode()
+
+
+def signing(client, said: str) -> SigningKeys:
+    """Return what reads a secret that says something, by a clock that stands."""
+    arn = client.create_secret(Name="stack-WebhookKeys", SecretString=said)["ARN"]
+    return SigningKeys(client=client, arn=arn, monotonic=lambda: 0)
+
+
+@pytest.mark.parametrize(
+    ("before", "keys"), [("", (CURRENT,)), (whsec(EARLIER), (CURRENT, EARLIER))]
+)
+def test_the_webhook_is_signed_with_the_current_key_and_the_one_before(
+    client, before: str, keys: tuple[bytes, ...]
+) -> None:
+    said = json.dumps({"current": whsec(CURRENT), "before": before})
+    assert signing(client, said).read() == keys
+
+
+def test_a_rotation_is_seen_after_a_while_and_not_at_each_event(client) -> None:
+    keys = signing(client, json.dumps({"current": whsec(EARLIER), "before": ""}))
+    assert keys.read() == (EARLIER,)
+    rotated = json.dumps({"current": whsec(CURRENT), "before": whsec(EARLIER)})
+    client.put_secret_value(SecretId=keys.arn, SecretString=rotated)
+    keys.monotonic = lambda: KEYS_KEPT - 1
+    assert keys.read() == (EARLIER,)
+    keys.monotonic = lambda: KEYS_KEPT
+    assert keys.read() == (CURRENT, EARLIER)
+
+
+NO_KEYS = [None, "", "whsec_", "whsec_planted!", "whsec_planted", "\u00e9"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [" ", "planted", "[]", "{}", *(json.dumps({"current": one, "before": ""}) for one in NO_KEYS)],
+)
+def test_signing_keys_that_are_none_are_told_without_their_text(client, said: str) -> None:
+    with pytest.raises(StorageError, match="no signing keys") as raised:
+        signing(client, said).read()
+    assert "planted" not in "".join(traceback.format_exception(raised.value))
+
+
+def test_signing_keys_that_can_not_be_read_are_a_fault_of_aws(client) -> None:
+    keys = SigningKeys(client=client, arn="nothing", monotonic=lambda: 0)
+    with pytest.raises(StorageError, match="GetSecretValue: ResourceNotFoundException"):
+        keys.read()

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
+from standardwebhooks import Webhook
 
 from deployment.target import session
 from local.stack import RECHECK_SECONDS, STACK
@@ -111,7 +112,8 @@ def test_two_links_of_one_pair_at_once_make_one_account(stack) -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "refused"), [("LinkRole", True), ("PagesRole", True), ("ApiRole", True), (None, False)]
+    ("role", "refused"),
+    [*((f"{one}Role", True) for one in ("Link", "Pages", "Api", "Webhook")), (None, False)],
 )
 def test_no_role_but_that_of_checks_may_read_a_token(
     stack, role: str | None, refused: bool
@@ -193,6 +195,20 @@ class Bus:
 @pytest.fixture(scope="module")
 def bus(stack) -> Bus:
     return Bus(stack)
+
+
+def test_the_webhook_gets_what_is_on_the_bus_signed(stack, webhook) -> None:
+    before = len(webhook.got)
+    account = link(stack, "small-company", "webhook")[1]
+    end = time.monotonic() + 60
+    found: list[dict] = []
+    while not found and time.monotonic() < end:
+        time.sleep(0.2)
+        got = webhook.got[before:]  # what came long ago is refused
+        known = [Webhook(webhook.secret).verify(one.body, one.headers) for one in got]
+        found = [one for one in known if one["data"]["account"]["id"] == account["id"]]
+    assert [one["type"] for one in found] == ["Account Linked"]
+    assert found[0]["data"]["account"] == account
 
 
 def test_a_revoked_token_fails_and_recovers_on_the_bus(stack, bus: Bus) -> None:

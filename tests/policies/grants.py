@@ -89,11 +89,12 @@ RESOURCES: Final = {
     "another queue": _arn(_OTHER, "CheckQueue"),
     "the bus": _arn(STACK, "Bus"),
     "another bus": _arn(_OTHER, "Bus"),
-    "the webhook": _arn(STACK, "WebhookDestination"),
-    "another address": f"arn:aws:events:{REGION}:{ACCOUNT}:api-destination/other/1",
+    "the queue of the webhook": _arn(STACK, "WebhookQueue"),
+    "the webhook's keys": str(STACK.resolved({"Fn::GetAtt": ["WebhookKeys", "Id"]})),
+    "another stack's webhook's keys": str(_OTHER.resolved({"Fn::GetAtt": ["WebhookKeys", "Id"]})),
     **{
         f"the log of `{one}`": f"{_arn(STACK, f'{one.title()}Logs').removesuffix('*')}log-stream:s"
-        for one in ("link", "pages", "api", "intake", "check", "sweep", "publish")
+        for one in ("link", "pages", "api", "intake", "check", "sweep", "publish", "webhook")
     },
     "another log": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/other-link:log-stream:s",
     "everything": "*",
@@ -213,6 +214,7 @@ def _secrets(may: str, never: str) -> _Rows:
         yield from _may(named(may), "a secret of the stack")
         yield from _never(named(may), "another stack's secret")
         yield from _never(named(may), "another secret of the account")
+        yield from _never(named(may), "the webhook's keys")
     yield from _never(named(never), "a secret of the stack")
     yield from _never("secretsmanager:BatchGetSecretValue", "everything")
 
@@ -340,8 +342,17 @@ def _pages() -> _Rows:
 
 
 def _webhook() -> _Rows:
-    yield from _may("events:InvokeApiDestination", "the webhook")
-    yield from _never("events:InvokeApiDestination", "another address")
+    read = "secretsmanager:GetSecretValue"
+    yield from _may(read, "the webhook's keys")
+    for other in ("a secret of the stack", "another stack's webhook's keys"):
+        yield from _never(read, other)
+    yield from _never("secretsmanager:PutSecretValue", "the webhook's keys")
+    yield from _never("dynamodb:GetItem", "the table", "a row `ACCOUNT#`")
+    queue = "sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes"
+    yield from _may(queue, "the queue of the webhook")
+    yield from _never(queue, "the queue of checks")
+    yield from _never("sqs:SendMessage", "the queue of the webhook")
+    yield from _own("webhook")
 
 
 def _reader() -> _Rows:

@@ -18,9 +18,9 @@ ADOPTING = {
 EVERYTHING = {"AlarmTopicArn": "arn:aws:sns:eu-central-1:123456789012:t", "WebhookUrl": "https://x"}
 NAMING = {
     *("LogGroupName", "DashboardName", "LayerName", "FunctionName", "RoleName", "QueueName"),
-    *("AlarmName", "ManagedPolicyName", "TableName", "ApiKeyName", "RuleName"),
+    *("AlarmName", "ManagedPolicyName", "TableName", "RuleName"),
 }
-"""Properties that name something in the account. The header of a webhook is none of its names."""
+"""Properties that name something in the account."""
 
 
 def metrics(stack: Deployed) -> set[tuple[str, str, str]]:
@@ -42,7 +42,7 @@ def names(stack: Deployed) -> set[tuple[str, str]]:
         named = {value for key, value in properties.items() if key in NAMING}
         if kind in {"AWS::ApiGateway::RestApi", "AWS::Events::EventBus", "AWS::Events::Rule"}:
             named |= {properties["Name"]} if "Name" in properties else set()
-        found |= {(kind, str(value)) for value in named if "api_key" not in str(value).lower()}
+        found |= {(kind, str(value)) for value in named}
     return found
 
 

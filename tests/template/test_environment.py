@@ -37,6 +37,7 @@ LONGEST = {
     "AWS::DynamoDB::Table": 255,
     "AWS::SQS::Queue": len("https://sqs..amazonaws.com.cn/123456789012/") + REGION + 80,
     "AWS::Events::EventBus": 256,
+    "AWS::SecretsManager::Secret Id": ARN + len("secretsmanager") + len("secret:-abcdef") + 512,
     "AWS::KMS::Key Arn": ARN + len("kms") + len("key/mrk-") + 36,
 }
 """Characters at most, as AWS documents them; of a resource, what `Ref` gives."""

@@ -34,10 +34,21 @@ FUNCTIONS = of_type("AWS::Serverless::Function")
 ROLES = [name.replace("Function", "Role") for name in FUNCTIONS]
 
 
+READERS = {"CheckRole", "WebhookRole"}
+
+
 @pytest.mark.parametrize("role", ROLES)
-def test_only_checks_may_read_a_secret(role: str) -> None:
+def test_only_checks_may_read_a_secret_and_the_webhook_its_own(role: str) -> None:
     reading = {one for one in actions(role) if re.match(r"secretsmanager:(Get|Batch|\*)", one)}
-    assert reading == ({"secretsmanager:GetSecretValue"} if role == "CheckRole" else set())
+    assert reading == ({"secretsmanager:GetSecretValue"} if role in READERS else set())
+
+
+def test_the_webhook_may_read_what_it_signs_with_and_nothing_else() -> None:
+    (read,) = [
+        one for one in statements("WebhookRole") if one["Action"] == "secretsmanager:GetSecretValue"
+    ]
+    assert read["Resource"] == {"GetAtt": "WebhookKeys.Id"}
+    assert not [one for one in actions("WebhookRole") if one.startswith(("dynamodb:", "kms:"))]
 
 
 def test_what_reads_secrets_can_neither_write_nor_delete_them() -> None:
@@ -133,6 +144,12 @@ NEEDED = {
         *("dynamodb:DescribeStream", "dynamodb:ListStreams"),
         "events:PutEvents",
         "sqs:SendMessage",  # what can't be read; and Lambda sends dead letters as this role
+    },
+    "WebhookRole": LOG
+    | TRACES
+    | {
+        "secretsmanager:GetSecretValue",
+        *("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
     },
 }
 """What the code of each function calls, what those calls need besides, and what Lambda does in its
@@ -264,6 +281,9 @@ def test_every_trigger_that_delivers_again_ends_in_the_dead_letters() -> None:
     assert stream["DestinationConfig"]["OnFailure"]["Destination"] == dead
     assert intake["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Destination"] == dead
     assert intake["Events"]["Requests"]["Properties"]["DeadLetterConfig"]["Arn"] == dead
+    webhook = RESOURCES["WebhookQueue"]["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]
+    (target,) = RESOURCES["WebhookRule"]["Properties"]["Targets"]
+    assert (webhook, target["DeadLetterConfig"]["Arn"]) == (dead, dead)
 
 
 def test_who_seals_tokens_may_put_requests_only() -> None:

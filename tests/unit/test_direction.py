@@ -18,7 +18,15 @@ KNOWN_TO = {
 }
 """Each vendor's package is imported by one module; botocore's errors by whatever adapts AWS."""
 
-INNER = {"sentences": 0, "domain": 1, "commands": 2, "aws": 3, "namely": 3, "http": 3}
+OUTGOING = {
+    "socket": {"outgoing.sockets", "namely.api"},  # the latter for the resolver's errors
+    "ssl": {"outgoing.sockets", "outgoing.webhook", "namely.api"},
+    "http": {"outgoing.webhook"},
+}
+"""What of the standard library opens connections: where something may go out."""
+
+INNER = {"sentences": 0, "domain": 1, "commands": 2, "outgoing": 2}
+INNER |= {"aws": 3, "namely": 3, "http": 3}
 """A room imports from rooms further in, and from itself."""
 
 MODULES = sorted(
@@ -48,6 +56,12 @@ def test_each_vendor_is_known_only_where_it_is_adapted(module: str) -> None:
     if module.startswith("aws.") or module == "bootstrap":
         vendors.discard("botocore")
     assert all(module in KNOWN_TO.get(vendor, ()) for vendor in vendors)
+
+
+@pytest.mark.parametrize("library", OUTGOING)
+def test_connections_are_opened_in_few_places(library: str) -> None:
+    known = {one for one in MODULES if library in {x.partition(".")[0] for x in imports(one)}}
+    assert known == OUTGOING[library]
 
 
 @pytest.mark.parametrize("module", IN_ROOMS)

@@ -14,6 +14,7 @@ from namely_link.settings import (
     Settings,
     SettingsError,
     SweepSettings,
+    WebhookSettings,
 )
 
 COMMON = {
@@ -25,6 +26,8 @@ COMMON = {
     "CHECK_QUEUE_URL": "https://queue.example",
     "EVENT_BUS": "stack",
     "DEAD_LETTERS_URL": "https://dead.example",
+    "WEBHOOK_URL": "https://hooks.example",
+    "WEBHOOK_SECRET_ARN": "arn",
 }
 
 
@@ -63,6 +66,7 @@ def test_a_missing_setting_is_named(name: str) -> None:
     with pytest.raises(SettingsError, match=name):  # noqa: PT012 - which of them needs it
         IntakeSettings.read(environ)
         PublishSettings.read(environ)
+        WebhookSettings.read(environ)
 
 
 def test_each_function_has_what_it_needs() -> None:
@@ -74,6 +78,20 @@ def test_each_function_has_what_it_needs() -> None:
     assert IntakeSettings.read(COMMON).key_arn == "arn"
     publish = PublishSettings.read(COMMON)
     assert (publish.bus, publish.dead_letters) == ("stack", "https://dead.example")
+
+
+@pytest.mark.parametrize(
+    ("stage", "bundle"), [("production", None), ("sandbox", None), ("local", "PEM")]
+)
+def test_on_aws_the_webhook_trusts_public_authorities_only(stage: str, bundle: str | None) -> None:
+    given = {"STAGE": stage, "NAMELY_CA_BUNDLE": base64.b64encode(b"PEM").decode()}
+    settings = WebhookSettings.read(COMMON | given)
+    assert (settings.url, settings.secret_arn) == ("https://hooks.example", "arn")
+    assert settings.ca_bundle == bundle
+
+
+def test_a_local_webhook_may_be_verified_publicly() -> None:
+    assert WebhookSettings.read(COMMON | {"STAGE": "local"}).ca_bundle is None
 
 
 def test_the_address_of_the_pages_has_no_slash_at_its_end() -> None:

@@ -19,7 +19,7 @@ from namely_link.aws.seal import KmsSeal
 from namely_link.aws.sessions import SessionTable
 from namely_link.aws.table import SHARDS, Table
 from namely_link.aws.turn import SweepTurn
-from namely_link.aws.vault import SecretsManagerVault
+from namely_link.aws.vault import SecretsManagerVault, SigningKeys
 from namely_link.commands.ports import (
     ChangePorts,
     CheckPorts,
@@ -30,6 +30,7 @@ from namely_link.commands.ports import (
 from namely_link.domain.lifecycle import Pace
 from namely_link.domain.probe import ASKED, Questions
 from namely_link.namely.api import NamelyApi
+from namely_link.outgoing.webhook import Webhook
 
 if TYPE_CHECKING:
     from namely_link.settings import (
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         ProbeSettings,
         Settings,
         SweepSettings,
+        WebhookSettings,
     )
 
 _AWS = Config(
@@ -179,3 +181,14 @@ def dead_letters(url: str) -> DeadLetters:
 def bus(name: str) -> EventBridgeBus:
     """Return the stack's bus."""
     return EventBridgeBus(client=boto3.client("events", config=_AWS), name=name)
+
+
+def webhook(settings: WebhookSettings) -> Webhook:
+    """Return the address that events are sent to."""
+    return Webhook(settings.url, ca_bundle=settings.ca_bundle)
+
+
+def signing_keys(settings: WebhookSettings) -> SigningKeys:
+    """Return what the webhook is signed with."""
+    client = boto3.client("secretsmanager", config=_AWS)
+    return SigningKeys(client=client, arn=settings.secret_arn, monotonic=time.monotonic)

@@ -186,6 +186,29 @@ class PublishSettings:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class WebhookSettings:
+    """Where the webhook goes; `ca_bundle` (PEM) is of a receiver beside the emulator."""
+
+    url: str
+    secret_arn: str
+    ca_bundle: str | None
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] = os.environ) -> WebhookSettings:
+        """Read them. Whatever runs on AWS verifies against public authorities.
+
+        Raises:
+            SettingsError: one is missing.
+        """
+        bundle = environ.get("NAMELY_CA_BUNDLE") if _required(environ, "STAGE") == "local" else ""
+        return cls(
+            url=_required(environ, "WEBHOOK_URL"),
+            secret_arn=_required(environ, "WEBHOOK_SECRET_ARN"),
+            ca_bundle=base64.b64decode(bundle).decode() if bundle else None,
+        )
+
+
 def _required(environ: Mapping[str, str], name: str) -> str:
     if value := environ.get(name):
         return value

@@ -7,9 +7,10 @@ has changed, so a call that takes effect late moves nothing back.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +29,9 @@ CANDIDATE: Final = "NAMELY_LINK_CANDIDATE_"
 """Label of a version until it serves, with the attempt's id behind it: a label that all attempts
 shared would be taken from a committed version that is not promoted yet, and a version without any
 label may vanish. A stray AWSPENDING would block RotateSecret."""
+
+KEYS_KEPT: Final = 300
+"""Seconds until the webhook's signing keys are read again."""
 
 _LONGEST_WINDOW: Final = timedelta(days=30)
 _CLOCKS_APART: Final = timedelta(hours=1)
@@ -253,6 +257,54 @@ class SecretsManagerVault:
                     )
         except FAULTS as error:
             raise _translated("ListSecrets", error) from None
+
+
+@dataclass(kw_only=True)
+class SigningKeys:
+    """Reads what the webhook is signed with, and reads it again after a while: it rotates."""
+
+    client: SecretsManagerClient
+    arn: str
+    monotonic: Callable[[], float]
+    _kept: tuple[bytes, ...] = field(init=False, default=())
+    _until: float = field(init=False, default=0)
+
+    def read(self) -> tuple[bytes, ...]:
+        """Return the current key, and the one before while both are valid.
+
+        Raises:
+            StorageError: the secret can't be read, or is none.
+        """
+        now = self.monotonic()
+        if not self._kept or now >= self._until:
+            self._kept, self._until = self._read(), now + KEYS_KEPT
+        return self._kept
+
+    def _read(self) -> tuple[bytes, ...]:
+        try:
+            value = self.client.get_secret_value(SecretId=self.arn)
+        except FAULTS as error:
+            raise _translated("GetSecretValue", error) from None
+        try:
+            said = json.loads(value["SecretString"])
+            current, before = _key(said["current"]), said["before"]
+            return (current, _key(before)) if before else (current,)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            msg = "GetSecretValue: no signing keys"
+            raise StorageError(msg) from None
+
+
+def _key(secret: str) -> bytes:
+    """Return the key of a `whsec_` secret.
+
+    Raises:
+        ValueError: it is none.
+    """
+    key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    if not key:
+        msg = "empty"
+        raise ValueError(msg)
+    return key
 
 
 def _document(credential: Credential) -> str:

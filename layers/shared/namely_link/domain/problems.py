@@ -42,6 +42,10 @@ class UnreadableError(NamelyLinkError):
     """What is stored can't be understood: it was changed by hand, or by a later release."""
 
 
+class UndeliveredError(NamelyLinkError):
+    """The webhook's receiver did not take an event, or it is not known whether it did."""
+
+
 class SealBrokenError(NamelyLinkError):
     """What was sent is not sealed under this key for this request, or was so too long ago."""
 

@@ -7,13 +7,11 @@ to a size limit and within one deadline, however slowly it drips.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 import socket
 import ssl
 import time
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, Self
 
 import urllib3
@@ -29,10 +27,15 @@ from urllib3.exceptions import (
 )
 
 from namely_link.domain.probe import Answer, Failure
+from namely_link.outgoing.sockets import (
+    DEADLINE,
+    DeadlineSocket,
+    dial,
+    public_addresses,
+    remaining,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Buffer
-
     from urllib3 import HTTPResponse
 
     from namely_link.domain.probe import Reply
@@ -60,44 +63,10 @@ _IDLE: Final = 20
 """Seconds after which a kept connection is not used again. While a function is frozen, load
 balancers and NAT gateways forget its connections, and a request on one of those meets silence."""
 
-_deadline: ContextVar[float] = ContextVar("deadline")
-
 
 def _clocks() -> tuple[float, float]:
     """Return seconds by both clocks: either may stand still while a function is frozen."""
     return time.monotonic(), time.time()
-
-
-def _remaining() -> float:
-    """Return the seconds left, never so few that a socket would stop blocking."""
-    return max(_deadline.get() - time.monotonic(), 0.001)
-
-
-class _DeadlineSocket(ssl.SSLSocket):
-    """Gives each receive only what is left: a dripping answer can't outlive the deadline."""
-
-    def recv_into(self, buffer: Buffer, nbytes: int | None = None, flags: int = 0) -> int:
-        if time.monotonic() >= _deadline.get():
-            msg = "the deadline has passed"
-            raise TimeoutError(msg)
-        self.settimeout(_remaining())
-        return super().recv_into(buffer, nbytes, flags)
-
-
-def _public_addresses(host: str, port: int) -> list[str]:
-    """Return the addresses of a host that are reachable from anywhere, in the resolver's order.
-
-    Raises:
-        socket.gaierror: when the name does not resolve.
-    """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = [ipaddress.ip_address(str(entry[4][0])) for entry in found]
-    return [str(one) for one in addresses if _is_public(one)]
-
-
-def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    inner = getattr(address, "ipv4_mapped", None) or address
-    return inner.is_global and not inner.is_multicast
 
 
 class _Connection(HTTPSConnection):
@@ -121,20 +90,14 @@ class _Connection(HTTPSConnection):
             targets = (
                 [self.connect_to]
                 if self.connect_to
-                else [(one, self.port) for one in _public_addresses(self.host, self.port)]
+                else [(one, self.port) for one in public_addresses(self.host, self.port)]
             )
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
-        failure: OSError | None = None
-        for target in targets:
-            try:
-                connection = socket.create_connection(target, timeout=_remaining())
-            except OSError as error:
-                failure = error
-                continue
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return connection
-        raise NewConnectionError(self, "no public address accepts a connection") from failure
+        try:
+            return dial(targets)
+        except OSError as error:
+            raise NewConnectionError(self, str(error)) from error
 
 
 def _failure(error: HTTPError) -> Failure:
@@ -163,7 +126,7 @@ class NamelyApi:
         self, *, connect_to: tuple[str, int] | None = None, ca_bundle: str | None = None
     ) -> None:
         context = ssl.create_default_context(cadata=ca_bundle)
-        context.sslsocket_class = _DeadlineSocket
+        context.sslsocket_class = DeadlineSocket
         connection = type("_Connection", (_Connection,), {"connect_to": connect_to})
         pool = type("_Pool", (urllib3.HTTPSConnectionPool,), {"ConnectionCls": connection})
         self._pools = urllib3.PoolManager(num_pools=32, maxsize=8, ssl_context=context)
@@ -180,7 +143,7 @@ class NamelyApi:
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token.reveal()}"
-        reset = _deadline.set(deadline)
+        reset = DEADLINE.set(deadline)
         try:
             response = self._pools.request(
                 "GET",
@@ -188,7 +151,7 @@ class NamelyApi:
                 headers=headers,
                 redirect=False,
                 retries=_RETRIES,
-                timeout=_remaining(),
+                timeout=remaining(),
                 preload_content=False,
             )
             try:
@@ -199,7 +162,7 @@ class NamelyApi:
         except HTTPError as error:
             return _failure(error)
         finally:
-            _deadline.reset(reset)
+            DEADLINE.reset(reset)
         return _read(response.status, response.headers, body)
 
 

@@ -1,0 +1,1 @@
+"""What the HTTPS that goes out is made of, and the webhook."""
