@@ -142,7 +142,7 @@ def _lines(
     yield Line("archive", month["event_bytes"] * days * 24 / HOURS)
     yield Line("key", stacks)
     yield Line("key_request", _key_requests(month))
-    own = len(deployed.metrics()) + 5 * deployed.detailed_methods()
+    own = len(deployed.metrics())
     yield Line("metric", stacks * own)
     yield Line("alarm", stacks * deployed.count("AWS::CloudWatch::Alarm"))
     yield Line("dashboard", stacks * deployed.count("AWS::CloudWatch::Dashboard"))

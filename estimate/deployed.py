@@ -9,7 +9,7 @@ from estimate.capacity import Index
 from templates import ROOT, TEMPLATE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 ACCOUNT: Final = "123456789012"
 REGION: Final = "us-east-1"
@@ -120,19 +120,6 @@ def environment(function: str, known: Mapping[str, str]) -> dict[str, str]:
     names = _CHOSEN | dict(known)
     found = {key: _resolved(value, names) for key, value in (shared | own).items()}
     return {key: value for key, value in found.items() if value is not None}
-
-
-def detailed_methods() -> int:
-    """Return the methods whose metrics API Gateway counts one by one, which costs."""
-    settings = RESOURCES["Api"]["Properties"].get("MethodSettings", [])
-    if not any(one.get("MetricsEnabled") for one in settings):
-        return 0
-    return sum(1 for _ in _routes())
-
-
-def _routes() -> Iterator[Any]:
-    for function in FUNCTIONS:
-        yield from (one for one in events(function).values() if one["Type"] == "Api")
 
 
 def metrics() -> set[tuple[str, str]]:
