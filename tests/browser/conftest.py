@@ -160,7 +160,8 @@ def _origin(url: str) -> str:
 
 def chromium_path() -> str | None:
     """Return the system's Chromium; where there is none, Playwright takes its own."""
-    return shutil.which("chromium") or shutil.which("chromium-browser")
+    names = ("chromium-headless-shell", "chromium", "chromium-browser")
+    return next(filter(None, map(shutil.which, names)), None)
 
 
 @pytest.fixture(scope="session")
